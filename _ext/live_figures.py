@@ -1,0 +1,72 @@
+"""lib/llmath/viz → the site: figures that live without a kernel
+
+Kernels started by the build inherit BOOK_STATIC=1 and write light figures; this extension
+puts what wakes them on every page: `live/host.js` (deferred), `live/live.css`, and each
+figure's JavaScript as a classic script, fetched when its figure comes near.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.util import logging
+
+from llmath.viz import live
+
+PLOTLY = "application/vnd.plotly.v1+json"
+logger = logging.getLogger(__name__)
+
+
+class PlotlyRenderer:
+    """A bare plotly figure has no text alternative: say so instead of losing it."""
+
+    mime_priority_overrides = (("*", PLOTLY, 1),)
+
+    @staticmethod
+    def handle_mime(renderer: Any, data: Any, inline: bool) -> list[nodes.Element] | None:
+        if data.mime_type != PLOTLY:
+            return None
+        logger.warning(
+            "a plotly figure without a text alternative: show it by "
+            "viz.plot(fig, alt=…) instead of fig.show()",
+            location=(renderer.renderer.document["source"], data.line),
+        )
+        return []
+
+
+def write_if_new(path: Path, text: str) -> None:
+    """Sphinx copies by time stamp: an unchanged file keeps its own."""
+    if not path.exists() or path.read_text("utf8") != text:
+        path.write_text(text, "utf8")
+
+
+def write_assets(folder: Path) -> None:
+    """host.js, live.css and the figures' scripts, whose version is their content."""
+    folder.mkdir(parents=True, exist_ok=True)
+    versions = {}
+    for module in live.modules():
+        text = live.classic(module)
+        write_if_new(folder / f"{module}.js", text)
+        versions[f"{module}.js"] = hashlib.sha256(text.encode()).hexdigest()[:8]
+    write_if_new(folder / "host.js", live.host(versions))
+    write_if_new(folder / "live.css", live.stylesheet())
+
+
+def add_assets(app: Sphinx, config: Config) -> None:
+    root = Path(app.doctreedir).parent / "live_figures"
+    write_assets(root / "live")
+    config.html_static_path.append(str(root))
+
+
+def setup(app: Sphinx) -> dict:
+    os.environ["BOOK_STATIC"] = "1"
+    app.connect("config-inited", add_assets)
+    app.add_js_file("live/host.js", loading_method="defer")
+    app.add_css_file("live/live.css")
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

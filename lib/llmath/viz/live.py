@@ -1,0 +1,133 @@
+"""state → a figure that moves, with a kernel and without
+
+One JavaScript file draws the figure in both homes. With a kernel it is an ordinary
+anywidget. In the static build (BOOK_STATIC=1) no comm is opened: the figure becomes a
+div that holds its state as JSON, and host.js wakes it when it scrolls near.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import itertools
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any, ClassVar
+
+import anywidget
+import traitlets
+
+from .style import palette_css
+
+HERE = Path(__file__).parent
+NOT_STATE = {"layout", "tabbable", "tooltip"}  # DOMWidget's own, of no use on a page
+USES = re.compile(r"^/\* global ([\w, ]+) \*/$", re.M)
+EXPORT = re.compile(r"^export default ", re.M)
+
+
+def static_build() -> bool:
+    """Set by the Sphinx extension live_figures, inherited by the notebooks' kernels."""
+    return os.environ.get("BOOK_STATIC") == "1"
+
+
+def source(module: str) -> str:
+    """The text of a figure's file: one `export default`, no imports."""
+    text = (HERE / f"{module}.js").read_text("utf8")
+    if len(EXPORT.findall(text)) != 1 or re.search(r"^import\b", text, re.M):
+        raise ValueError(f"{module}.js: exactly one `export default`, and no imports")
+    return text
+
+
+def expression(module: str) -> str:
+    """The file as a JavaScript expression whose value is its default export."""
+    return "(() => {\n" + EXPORT.sub("return ", source(module)) + "})()"
+
+
+def bundle(module: str) -> str:
+    """An ES module: the files named in `/* global a, b */` first, then the figure."""
+    text = source(module)
+    used = USES.search(text)
+    names = [n.strip() for n in used[1].split(",")] if used else []
+    return "".join(f"const {n} = {expression(n)};\n" for n in names) + text
+
+
+def classic(module: str) -> str:
+    """The bundle as a classic script: browsers refuse ES modules from file://."""
+    body = EXPORT.sub(f'LiveFigures.modules["{module}"] = ', bundle(module))
+    return "(() => {\n" + body + "})();\n"
+
+
+def stylesheet() -> str:
+    return palette_css() + (HERE / "live.css").read_text("utf8")
+
+
+def host(versions: dict[str, str]) -> str:
+    """host.js, knowing the version of each figure's script: caches stay fresh."""
+    text = (HERE / "host.js").read_text("utf8")
+    return text.replace("/*VERSIONS*/ {}", json.dumps(versions))
+
+
+def modules() -> list[str]:
+    """The figures there are: every .js file that renders something."""
+    scripts = sorted(f.stem for f in HERE.glob("*.js") if f.stem != "host")
+    return [m for m in scripts if re.search(r"\bfunction render\b", source(m))]
+
+
+def embed(module: str, state: dict[str, Any], *, key: str, height: int, alt: str) -> str:
+    """The light form: a div with the state in it; bytes become {"$b64": …}."""
+
+    def encode(value: Any) -> dict[str, str]:
+        return {"$b64": base64.b64encode(bytes(value)).decode()}
+
+    data = json.dumps(state, default=encode, separators=(",", ":"), ensure_ascii=False)
+    data = data.replace("<", "\\u003c")  # no </script> can end the element early
+    return (
+        f'<div class="viz viz-live" data-live="{module}" data-key="{html.escape(key)}"'
+        f' style="min-height:{height}px"><p class="viz-alt">{html.escape(alt)}</p>'
+        f'<script type="application/json">{data}</script></div>'
+    )
+
+
+class LiveFigure(anywidget.AnyWidget):
+    """A subclass names its JavaScript: `module = "frames"` is frames.js beside this file.
+
+    Synced traits are the state. `alt` says what is shown where no script runs and names
+    the figure for screen readers. (anywidget itself turns on Colab's widget manager, when
+    the first figure is made.)
+    """
+
+    module: ClassVar[str] = ""
+    height: ClassVar[int] = 0  # px, kept free on the page until the figure wakes
+    alt = traitlets.Unicode("Interactive figure.").tag(sync=True)
+
+    _numbers: ClassVar[itertools.count] = itertools.count()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        if "module" in cls.__dict__:  # not for the subclass that add_traits() makes
+            cls._esm = bundle(cls.module)
+            cls._css = stylesheet()
+        super().__init_subclass__(**kwargs)
+
+    def __init__(self, **kwargs: Any) -> None:
+        self.key = f"{self.module}-{next(LiveFigure._numbers)}"  # same in every build
+        super().__init__(**kwargs)
+
+    def open(self) -> None:
+        """With a comm the state would also go into the notebook's metadata."""
+        if not static_build():
+            super().open()
+
+    def state(self) -> dict[str, Any]:
+        """The synced traits that are the figure's own."""
+        names = sorted(k for k in self.keys if not k.startswith("_"))
+        return {k: getattr(self, k) for k in names if k not in NOT_STATE}
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        if not static_build():
+            return super()._repr_mimebundle_(**kwargs)
+        page = embed(
+            self.module, self.state(), key=self.key, height=self.height, alt=self.alt
+        )
+        return {"text/html": page, "text/plain": self.alt}, {}
