@@ -32,7 +32,7 @@ def set_options(app: Sphinx, config: Config) -> None:
 
 
 def unnumber(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    r"""\begin{align} → \begin{align*}: Sphinx has numbered it; KaTeX would once more."""
+    r"""\begin{align} → \begin{align*}: Sphinx has numbered it already."""
     for block in doctree.findall(nodes.math_block):
         block[:] = [nodes.Text(NUMBERED.sub(r"\\\1{\2*}", block.astext()))]
 
