@@ -1,0 +1,21 @@
+"""The path of the data, one file per arrow. A file imports only from lines above it.
+
+notation.py     the letters: axes of tensors and quantities, one table
+config.py       one frozen description of a model, checked when it is made
+probe.py        named activations, read while the model runs
+tokenizer.py    text → ids: byte-level byte-pair encoding
+embedding.py    ids → vectors: a row of the table for each token
+rope.py         positions → rotations of queries and keys
+norm.py         vectors → vectors of one length
+cache.py        keys and values of the tokens read so far
+attention.py    vectors → vectors, each token looking at the others
+mlp.py          vectors → vectors, each token by itself
+block.py        vectors → vectors: two additions to the residual stream
+model.py        ids → logits
+loss.py         logits, targets → loss, in nats
+pretrained/     file → (model, tokenizer)
+generate.py     logits → next id → text, one token at a time
+exercise.py     a reader's function → a verdict, or a place in the running model
+reference/      the same formulas in plain NumPy float64
+viz/            arrays → figures, live where they can be
+"""

@@ -1,0 +1,221 @@
+"""vectors → vectors, each token looking at the others
+
+The formulas first, as functions; then the module, which owns the projections and calls
+them. The explicit path is the definition; `impl="sdpa"` hands the same product to
+PyTorch's fused kernel, which never forms the T × S pattern.
+"""
+
+import math
+from collections.abc import Callable
+
+import torch
+from einops import rearrange
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from llmath.cache import KVCache
+from llmath.config import ModelConfig
+from llmath.probe import Probe, unobserved
+from llmath.rope import rope
+
+Queries = Float[Tensor, "B H T E"]
+Keys = Float[Tensor, "B G S E"]
+Pattern = Float[Tensor, "B H T S"]
+Mask = Bool[Tensor, "T S"]
+
+
+def softmax(z: Float[Tensor, "*shape"], dim: int = -1) -> Float[Tensor, "*shape"]:
+    """softmax(z)_i = e^{z_i} / Σ_j e^{z_j}   {eq:softmax}; Bridle 1990
+
+    The largest z is subtracted first: the quotient is the same, and no e^z overflows.
+    """
+    e = torch.exp(z - z.amax(dim, keepdim=True).detach())
+    return e / e.sum(dim, keepdim=True)
+
+
+def causal_mask(
+    query_positions: Int[Tensor, " T"], key_positions: Int[Tensor, " S"]
+) -> Bool[Tensor, "T S"]:
+    """mask_{ts} = (position of s ≤ position of t)   {eq:causal-mask}; §3.2.3 of [1]
+
+    True where query t may look at key s: at itself and at the past.
+    [1] is Vaswani et al. 2017, "Attention is all you need".
+    """
+    return key_positions[None, :] <= query_positions[:, None]
+
+
+def attention_scores(q: Queries, k: Keys) -> Pattern:
+    """scores = Q Kᵀ / √E   {eq:attention-scores}; Vaswani et al. 2017, §3.2.1
+
+    With G < H key heads, query head h meets key head ⌊h / (H/G)⌋ (Ainslie et al. 2023).
+    """
+    _check_heads(q, k)
+    k = _one_per_query_head(k, q.shape[1])
+    return q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
+
+
+def attention_weights(
+    q: Queries, k: Keys, mask: Mask | None = None, *, probe: Callable = unobserved
+) -> Pattern:
+    """A = softmax(Q Kᵀ / √E + M)   {eq:attention-weights}; Vaswani et al. 2017, §3.2.1
+
+    M is 0 where `mask` is True and −∞ elsewhere. Every row of A sums to 1. Scores that
+    are not numbers, and queries that may look at nothing, raise a ValueError.
+    """
+    scores = probe("scores", attention_scores(q, k))
+    _check_scores(scores)
+    if mask is not None:
+        _check_mask(mask, *scores.shape[-2:])
+        scores = scores.masked_fill(~mask, -math.inf)
+    return softmax(scores, dim=-1)
+
+
+def attention(
+    q: Queries,
+    k: Keys,
+    v: Keys,
+    mask: Mask | None = None,
+    *,
+    impl: str = "explicit",
+    probe: Callable = unobserved,
+) -> Queries:
+    """Z = A V = softmax(Q Kᵀ / √E + M) V   {eq:attention}; Vaswani et al. 2017, eq. 1
+
+    `impl="sdpa"` computes the same Z without A (and so cannot tell where a NaN arose).
+    """
+    _check_heads(q, k, v)
+    if impl == "sdpa":
+        return _sdpa(q, k, v, mask)
+    if impl != "explicit":
+        raise ValueError(f'impl={impl!r} is neither "explicit" nor "sdpa"')
+    A = probe("pattern", attention_weights(q, k, mask, probe=probe))
+    return A @ _one_per_query_head(v, q.shape[1])
+
+
+def _sdpa(q: Queries, k: Keys, v: Keys, mask: Mask | None) -> Queries:
+    if mask is not None:
+        _check_mask(mask, q.shape[2], k.shape[2])
+    k, v = (_one_per_query_head(x, q.shape[1]) for x in (k, v))
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+
+
+def _one_per_query_head(x: Keys, n_heads: int) -> Float[Tensor, "B H S E"]:
+    """Query head h uses key/value head ⌊h / (H/G)⌋: each is repeated H/G times."""
+    repeats = n_heads // x.shape[1]
+    return x if repeats == 1 else x.repeat_interleave(repeats, dim=1)
+
+
+class Attention(nn.Module):
+    """Projects to q, k, v; rotates q and k; attends; projects back.
+
+    Probes: `q` and `k` after rotation, `v`, and `z`, what each head brings home; on the
+    explicit path `scores` (before the mask) and `pattern`.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        d, d_kv = config.d_model, config.n_kv_heads * config.d_head
+        self.w_q = nn.Linear(d, d, bias=config.bias)
+        self.w_k = nn.Linear(d, d_kv, bias=config.bias)
+        self.w_v = nn.Linear(d, d_kv, bias=config.bias)
+        self.w_o = nn.Linear(d, d, bias=config.bias)
+        self.q, self.k, self.v = Probe(), Probe(), Probe()
+        self.scores, self.pattern, self.z = Probe(), Probe(), Probe()
+
+    def forward(
+        self,
+        x: Float[Tensor, "B T D"],
+        positions: Int[Tensor, " T"],
+        mask: Mask,
+        *,
+        impl: str = "explicit",
+        cache: KVCache | None = None,
+        layer: int = 0,
+    ) -> Float[Tensor, "B T D"]:
+        heads = "B T (heads E) -> B heads T E"
+        q, k, v = (
+            rearrange(w(x), heads, E=self.config.d_head)
+            for w in (self.w_q, self.w_k, self.w_v)
+        )
+        q = self.q(self._rotate(q, positions))
+        k = self.k(self._rotate(k, positions))
+        v = self.v(v)
+        if cache is not None:
+            k, v = cache.extend(layer, k, v)
+        z = self.z(attention(q, k, v, mask, impl=impl, probe=self._probe))
+        return self.w_o(rearrange(z, "B H T E -> B T (H E)"))
+
+    def _rotate(self, x: Tensor, positions: Int[Tensor, " T"]) -> Tensor:
+        if self.config.position != "rope":
+            return x
+        return rope(x, positions, base=self.config.rope_base)
+
+    def _probe(self, name: str, x: Tensor) -> Tensor:
+        return getattr(self, name)(x)
+
+
+def _check_heads(q: Tensor, k: Tensor, v: Tensor | None = None) -> None:
+    """The borders of this file: what does not fit is refused with its numbers."""
+    others = {"k": k} if v is None else {"k": k, "v": v}
+    for name, x in ({"q": q} | others).items():
+        if x.ndim != 4:
+            raise ValueError(
+                f"{name} needs the four axes batch, heads, tokens, width; "
+                f"its shape is {tuple(x.shape)}"
+            )
+    for name, x in others.items():
+        if q.dtype != x.dtype:
+            raise ValueError(f"q is {q.dtype} but {name} is {x.dtype}")
+        if (q.shape[0], q.shape[3]) != (x.shape[0], x.shape[3]):
+            raise ValueError(
+                f"q and {name} must agree in batch and width; their shapes are "
+                f"{tuple(q.shape)} and {tuple(x.shape)}"
+            )
+        if q.shape[1] % x.shape[1]:
+            raise ValueError(
+                f"{q.shape[1]} query heads cannot share {x.shape[1]} heads of {name} "
+                f"evenly: H must be a multiple of G"
+            )
+    if v is not None and k.shape != v.shape:
+        raise ValueError(
+            f"every key needs one value; the shapes of k and v are "
+            f"{tuple(k.shape)} and {tuple(v.shape)}"
+        )
+
+
+def _check_scores(scores: Tensor) -> None:
+    if torch.compiler.is_compiling():
+        return  # a look at the values would break the compiled graph
+    fine = scores < math.inf  # false for +∞ and for NaN, whose softmax is NaN
+    if fine.all():
+        return
+    where = (~fine).nonzero()
+    b, h, t, s = where[0].tolist()
+    raise ValueError(
+        f"{len(where)} of {scores.numel()} attention scores are NaN or +∞, the first "
+        f"at batch {b}, head {h}, query {t}, key {s}. The queries or keys already were, "
+        f"or their product overflowed {scores.dtype}. To find out where it began, "
+        f'`record(model, "blocks.*.resid_pre")`; to stay in range, compute in float32 '
+        f"or bfloat16 (float16 ends at 65,504)."
+    )
+
+
+def _check_mask(mask: Tensor, T: int, S: int) -> None:
+    if mask.dtype != torch.bool:
+        raise ValueError(f"a mask says True where looking is allowed; got {mask.dtype}")
+    if mask.shape != (T, S):
+        raise ValueError(
+            f"the mask has shape {tuple(mask.shape)}; {T} queries and {S} keys need "
+            f"{(T, S)}"
+        )
+    if torch.compiler.is_compiling():
+        return
+    blind = ~mask.any(dim=-1)
+    if blind.any():
+        rows = blind.nonzero()[:, 0].tolist()
+        raise ValueError(
+            f"query {rows[0]} may look at no key at all ({len(rows)} of {T} queries "
+            f"may not): its weights would be 0/0. Let every token see at least itself."
+        )

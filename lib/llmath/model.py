@@ -1,0 +1,127 @@
+"""ids → logits"""
+
+import math
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from llmath.attention import causal_mask
+from llmath.block import Block
+from llmath.cache import KVCache
+from llmath.config import ModelConfig
+from llmath.embedding import Embedding
+from llmath.norm import RMSNorm
+
+
+class Transformer(nn.Module):
+    """A decoder-only transformer, built from one frozen configuration.
+
+    New weights are drawn from `seed` alone: the same seed is the same model.
+    """
+
+    def __init__(self, config: ModelConfig, *, seed: int = 0) -> None:
+        super().__init__()
+        self.config = config
+        with torch.random.fork_rng(
+            devices=[]
+        ):  # layers draw as they are made; see below
+            self.embedding = Embedding(config.vocab_size, config.d_model)
+            self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layers))
+            self.norm = RMSNorm(config.d_model, eps=config.norm_eps)
+            if not config.tie_embeddings:
+                self.unembedding = nn.Linear(
+                    config.d_model, config.vocab_size, bias=False
+                )
+        self._initialise(torch.Generator().manual_seed(seed))
+
+    def forward(
+        self,
+        ids: Int[Tensor, "B T"],
+        *,
+        positions: Int[Tensor, " T"] | None = None,
+        cache: KVCache | None = None,
+        impl: str = "explicit",
+    ) -> Float[Tensor, "B T V"]:
+        """Logits for the token after each of these.
+
+        `positions` count on from the cache (from 0 without one) unless they are given.
+        With a cache, `ids` are only the tokens that it does not hold yet.
+        """
+        x = self.residual(ids, positions=positions, cache=cache, impl=impl)
+        return self.unembed(x)
+
+    def residual(
+        self,
+        ids: Int[Tensor, "B T"],
+        *,
+        positions: Int[Tensor, " T"] | None = None,
+        cache: KVCache | None = None,
+        impl: str = "explicit",
+    ) -> Float[Tensor, "B T D"]:
+        """The residual stream after the last block, before the last norm."""
+        if ids.ndim != 2 or ids.shape[1] == 0:
+            raise ValueError(
+                f"ids need the shape (batch, tokens), with at least one token; got "
+                f"{tuple(ids.shape)}. One text is torch.tensor([tokenizer.encode(text)])"
+            )
+        positions = self._positions(ids, positions, cache)
+        seen = positions
+        if cache is not None:
+            seen = torch.cat((cache.positions.to(positions), positions))
+        mask = causal_mask(positions, seen)
+        x = self.embedding(ids)
+        for i, block in enumerate(self.blocks):
+            x = block(x, positions, mask, impl=impl, cache=cache, layer=i)
+        if cache is not None:
+            cache.commit(positions)
+        return x
+
+    def unembed(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch V"]:
+        """logits = norm(x) W_U; of an earlier layer's residual, the "logit lens"."""
+        table = self.embedding if self.config.tie_embeddings else self.unembedding
+        return nn.functional.linear(self.norm(x), table.weight)
+
+    def _positions(
+        self, ids: Tensor, positions: Tensor | None, cache: KVCache | None
+    ) -> Int[Tensor, " T"]:
+        """Where these tokens stand; refuses positions that the model cannot mean."""
+        T, limit = ids.shape[1], self.config.context_length
+        start = 0 if cache is None or not len(cache) else int(cache.positions.max()) + 1
+        if positions is None:
+            if start + T > limit:
+                raise ValueError(
+                    f"{start + T} tokens exceed the model's context of {limit}"
+                )
+            return torch.arange(start, start + T, device=ids.device)
+        if positions.shape != (T,) or positions.is_floating_point():
+            raise ValueError(
+                f"positions need one whole number for each of the {T} tokens; got "
+                f"shape {tuple(positions.shape)}, {positions.dtype}"
+            )
+        if not torch.compiler.is_compiling():
+            low, high = int(positions.min()), int(positions.max())
+            if low < start or high >= limit:
+                raise ValueError(
+                    f"positions {low} … {high} lie outside {start} … {limit - 1}: "
+                    f"the context is {limit} and the cache holds the first {start}"
+                )
+        return positions.to(ids.device)
+
+    @torch.no_grad()
+    def _initialise(self, generator: torch.Generator) -> None:
+        """N(0, 0.02²); what is added to the residual stream, 1/√(2L) of that.
+
+        Radford et al. 2019, §2.3: 2L additions then keep the variance of one.
+        """
+        adds_to_residual = ("w_o.weight", "w_down.weight")
+        for name, parameter in self.named_parameters():
+            if parameter.is_meta or "norm" in name:
+                continue
+            if name.endswith("bias"):
+                parameter.zero_()
+                continue
+            scale = 1.0
+            if name.endswith(adds_to_residual):
+                scale = 1 / math.sqrt(2 * self.config.n_layers)
+            parameter.normal_(std=0.02 * scale, generator=generator)
