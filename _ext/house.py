@@ -9,24 +9,21 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
+import addresses
+
 LEFT_OUT = "/* Left out: the icons come from the web font. */\n"
-NOTEBOOK_BRANCH = "notebooks"
 
 
-def leave_out_solutions(app: Sphinx, config: Config) -> None:
+def configure(app: Sphinx, config: Config) -> None:
+    """Jupyter Book fills html_theme_options itself; ours are added to them."""
+    config.html_theme_options.update(config.house_theme_options)
     config.hide_solutions = os.environ.get("BOOK_SOLUTIONS", "1") == "0"
-
-
-def published_notebook(url: str) -> str:
-    """…/blob/main/chapters/03_x.ipynb → …/blob/notebooks/03_x.ipynb"""
-    return re.sub(r"/blob/[^/]+/(?:.*/)?", f"/blob/{NOTEBOOK_BRANCH}/", url)
 
 
 def lead_to_published(
@@ -35,7 +32,19 @@ def lead_to_published(
     for group in context.get("header_buttons", []):
         for button in group.get("buttons", []):
             if button.get("text") == "Colab":
-                button["url"] = published_notebook(button["url"])
+                button["url"] = addresses.colab(app.config, Path(pagename).name)
+
+
+def untangle_proofs(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """sphinx-proof gives all proofs one id: what the style needs is a class."""
+    body = context.get("body", "")
+    body = body.replace(
+        '<div class="proof admonition" id="proof">',
+        '<div class="proof admonition proof-text">',
+    )
+    context["body"] = body.replace(' id="proof-content">', ">")
 
 
 def trim(app: Sphinx, exception: Exception | None) -> None:
@@ -45,7 +54,9 @@ def trim(app: Sphinx, exception: Exception | None) -> None:
 
 
 def setup(app: Sphinx) -> dict:
-    app.connect("config-inited", leave_out_solutions)
+    app.add_config_value("house_theme_options", {}, "html", dict)
+    app.connect("config-inited", configure)
     app.connect("html-page-context", lead_to_published, priority=900)
+    app.connect("html-page-context", untangle_proofs)
     app.connect("build-finished", trim)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

