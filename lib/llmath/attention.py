@@ -195,8 +195,8 @@ def _check_scores(scores: Tensor) -> None:
     b, h, t, s = where[0].tolist()
     raise ValueError(
         f"{len(where)} of {scores.numel()} attention scores are NaN or +∞, the first "
-        f"at batch {b}, head {h}, query {t}, key {s}. The queries or keys already were, "
-        f"or their product overflowed {scores.dtype}. To find out where it began, "
+        f"at batch {b}, head {h}, query {t}, key {s}. The queries or keys already "
+        f"were, or their product overflowed {scores.dtype}. To find where it began, "
         f'`record(model, "blocks.*.resid_pre")`; to stay in range, compute in float32 '
         f"or bfloat16 (float16 ends at 65,504)."
     )

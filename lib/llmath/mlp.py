@@ -24,7 +24,7 @@ def swiglu(
 
 
 class SwiGLU(nn.Module):
-    """(silu(x W_gate) ⊙ (x W_up)) W_down; the probe `hidden` sees what is in brackets."""
+    """y = h W_down with h = swiglu(x W_gate, x W_up), which the probe `hidden` sees."""
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()

@@ -23,9 +23,7 @@ class Transformer(nn.Module):
     def __init__(self, config: ModelConfig, *, seed: int = 0) -> None:
         super().__init__()
         self.config = config
-        with torch.random.fork_rng(
-            devices=[]
-        ):  # layers draw as they are made; see below
+        with torch.random.fork_rng(devices=[]):  # PyTorch's layers draw when made
             self.embedding = Embedding(config.vocab_size, config.d_model)
             self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layers))
             self.norm = RMSNorm(config.d_model, eps=config.norm_eps)
@@ -63,7 +61,7 @@ class Transformer(nn.Module):
         if ids.ndim != 2 or ids.shape[1] == 0:
             raise ValueError(
                 f"ids need the shape (batch, tokens), with at least one token; got "
-                f"{tuple(ids.shape)}. One text is torch.tensor([tokenizer.encode(text)])"
+                f"{tuple(ids.shape)}. For one text: torch.tensor([encode(text)])"
             )
         positions = self._positions(ids, positions, cache)
         seen = positions

@@ -10,7 +10,7 @@ def rms_norm(
 ) -> Float[Tensor, "*batch D"]:
     """y = g ⊙ x / √(mean(x²) + ε); Zhang & Sennrich 2019, eq. 4
 
-    The mean square is taken in float32 at least: the square of a large float16 activation
+    The mean square is taken in float32 at least: the square of a large float16 number
     overflows, and a bfloat16 mean keeps three digits.
     """
     wide = x.to(torch.promote_types(x.dtype, torch.float32))

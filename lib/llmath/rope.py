@@ -4,11 +4,11 @@ A token at position t turns the i-th pair of coordinates of its queries and keys
 angle t θ_i. The dot product of two turned vectors then depends on the *difference* of
 their positions alone.
 
-**Which coordinates form a pair.** Here neighbours do, (0, 1), (2, 3), …, as in the paper
-and in GGUF files. Hugging Face's Llama pairs i with i + E/2 instead and stores the rows
-of its projections in the matching order; the two differ by a fixed permutation within
-each head, which leaves every attention score as it was. Mixing them up still gives
-fluent short answers and ruins long texts.
+**Which coordinates form a pair.** Here neighbours do, (0, 1), (2, 3), …, as in the
+paper and in GGUF files. Hugging Face's Llama pairs i with i + E/2 instead and stores
+the rows of its projections in the matching order; the two differ by a fixed permutation
+within each head, which leaves every attention score as it was. Mixing them up still
+gives fluent short answers and ruins long texts.
 """
 
 import torch
