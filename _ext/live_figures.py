@@ -29,7 +29,9 @@ class PlotlyRenderer:
     mime_priority_overrides = (("*", PLOTLY, 1),)
 
     @staticmethod
-    def handle_mime(renderer: Any, data: Any, inline: bool) -> list[nodes.Element] | None:
+    def handle_mime(
+        renderer: Any, data: Any, inline: bool
+    ) -> list[nodes.Element] | None:
         if data.mime_type != PLOTLY:
             return None
         logger.warning(

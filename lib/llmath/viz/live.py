@@ -75,7 +75,9 @@ def modules() -> list[str]:
     return [m for m in scripts if re.search(r"\bfunction render\b", source(m))]
 
 
-def embed(module: str, state: dict[str, Any], *, key: str, height: int, alt: str) -> str:
+def embed(
+    module: str, state: dict[str, Any], *, key: str, height: int, alt: str
+) -> str:
     """The light form: a div with the state in it; bytes become {"$b64": …}."""
 
     def encode(value: Any) -> dict[str, str]:
