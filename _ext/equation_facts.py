@@ -1,0 +1,199 @@
+"""chapters, docstrings, tests → which equation is which function, and which test
+
+Reads the three places without running any of them:
+
+- a chapter labels an equation: `$$ … $$ (eq:softmax)`, or `:label: eq:softmax`;
+- the docstring of the function that computes it cites the label: `{eq:softmax}`;
+- a test names the function, and `reference/` holds a twin of the same name in NumPy.
+
+`problems` says what is missing, one line each. A step of a derivation that no function
+computes is labelled `der:…` instead, and needs nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import test_names
+
+NAME = r"(?:eq|der):[A-Za-z0-9_.-]+"
+LABEL = re.compile(rf"\$\$[ \t]*\(({NAME})\)|^[ \t]*:label:[ \t]*({NAME})[ \t]*$", re.M)
+CITATION = re.compile(rf"\{{({NAME})\}}")
+LIBRARY = Path("lib/llmath")
+TWINS = LIBRARY / "reference"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something stands: a file, and a line or a cell of it."""
+
+    file: str
+    where: str
+
+    def __str__(self) -> str:
+        return f"{self.file}{self.where}"
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """A public function or class whose docstring cites equations."""
+
+    name: str  # llmath.attention.softmax
+    file: str
+    lines: tuple[int, int]
+    labels: tuple[str, ...]
+    needs_twin: bool
+
+    @property
+    def place(self) -> Place:
+        return Place(self.file, f":{self.lines[0]}")
+
+
+@dataclass(frozen=True)
+class Facts:
+    labels: tuple[tuple[str, Place], ...]
+    citations: tuple[tuple[str, Place], ...]  # of every docstring, for dead labels
+    implementations: tuple[Implementation, ...]
+    tests: dict[str, test_names.Use]
+    twins: frozenset[str]
+
+    def of(self, label: str) -> list[Implementation]:
+        return [i for i in self.implementations if label in i.labels]
+
+
+def texts(chapter: Path) -> Iterator[tuple[str, str]]:
+    """A chapter's MyST: (where it stands, text)."""
+    content = chapter.read_text("utf8")
+    if chapter.suffix == ".md":
+        yield "", content
+        return
+    for number, cell in enumerate(json.loads(content)["cells"], start=1):
+        if cell["cell_type"] == "markdown":
+            yield f", cell {number}", "".join(cell["source"])
+
+
+def labels_in(root: Path) -> Iterator[tuple[str, Place]]:
+    chapters = sorted((root / "chapters").rglob("*"))
+    for chapter in (c for c in chapters if c.suffix in {".ipynb", ".md"}):
+        if ".ipynb_checkpoints" in chapter.parts:
+            continue
+        file = chapter.relative_to(root).as_posix()
+        for where, text in texts(chapter):
+            for match in LABEL.finditer(text):
+                yield match[1] or match[2], Place(file, where)
+
+
+def documented(tree: ast.Module) -> Iterator[tuple[ast.AST, str]]:
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in ast.walk(tree):
+        if isinstance(node, kinds) and (text := ast.get_docstring(node)):
+            yield node, text
+
+
+def implementations_in(file: Path, root: Path) -> Iterator[Implementation]:
+    inside = file.relative_to(root / LIBRARY.parent).with_suffix("")
+    module = ".".join(part for part in inside.parts if part != "__init__")
+    for node in ast.parse(file.read_text("utf8")).body:
+        is_class = isinstance(node, ast.ClassDef)
+        if not is_class and not isinstance(node, ast.FunctionDef):
+            continue
+        cited = CITATION.findall(ast.get_docstring(node) or "")
+        labels = tuple(label for label in cited if label.startswith("eq:"))
+        if labels and not node.name.startswith("_"):
+            yield Implementation(
+                name=f"{module}.{node.name}",
+                file=file.relative_to(root).as_posix(),
+                lines=(node.lineno, node.end_lineno or node.lineno),
+                labels=labels,
+                needs_twin=not is_class,
+            )
+
+
+def top_level(file: Path) -> Iterator[str]:
+    """Names that a module defines or imports."""
+    for node in ast.parse(file.read_text("utf8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif isinstance(node, ast.ImportFrom):
+            yield from (alias.asname or alias.name for alias in node.names)
+        elif isinstance(node, ast.Assign):
+            yield from (t.id for t in node.targets if isinstance(t, ast.Name))
+
+
+def gather(root: Path) -> Facts:
+    modules = sorted((root / LIBRARY).rglob("*.py"))
+    own = [m for m in modules if root / TWINS not in m.parents]
+    implementations = [i for file in own for i in implementations_in(file, root)]
+    citations = [
+        (label, Place(file.relative_to(root).as_posix(), f":{getattr(n, 'lineno', 1)}"))
+        for file in modules
+        for n, text in documented(ast.parse(file.read_text("utf8")))
+        for label in CITATION.findall(text)
+    ]
+    twins = {
+        f"{file.relative_to(root).as_posix()}:{name}"
+        for file in modules
+        if root / TWINS in file.parents
+        for name in top_level(file)
+    }
+    return Facts(
+        labels=tuple(labels_in(root)),
+        citations=tuple(dict.fromkeys(citations)),
+        implementations=tuple(implementations),
+        tests=test_names.find(root, {i.name for i in implementations}),
+        twins=frozenset(twins),
+    )
+
+
+def twin_of(function: Implementation) -> Path:
+    return TWINS / Path(function.file).relative_to(LIBRARY)
+
+
+def problems(facts: Facts) -> list[str]:
+    """What keeps text, function and test apart; nothing if the book holds together."""
+    places = defaultdict(list)
+    for label, place in facts.labels:
+        places[label].append(place)
+    return [
+        *(
+            f"{again}: the label {label} stands already in {first}"
+            for label, (first, *others) in places.items()
+            for again in others
+        ),
+        *(
+            f"{place}: {{{label}}} is cited, but no chapter has that label"
+            + suggestion(label, list(places))
+            for label, place in facts.citations
+            if label not in places
+        ),
+        *(
+            f"{found[0]}: no docstring in {LIBRARY.as_posix()} cites {{{label}}}; "
+            f"a step that no function computes is labelled der:{label[3:]}"
+            for label, found in places.items()
+            if label.startswith("eq:") and not facts.of(label)
+        ),
+        *(line for each in facts.implementations for line in missing(each, facts)),
+    ]
+
+
+def missing(function: Implementation, facts: Facts) -> Iterator[str]:
+    """The test and the twin that a function which cites an equation must have."""
+    short, place = function.name.rpartition(".")[2], function.place
+    if function.name not in facts.tests:
+        cited = function.labels[0]
+        yield f"{place}: {function.name} cites {{{cited}}}, but no test names it"
+    twin = twin_of(function).as_posix()
+    if function.needs_twin and f"{twin}:{short}" not in facts.twins:
+        yield f"{place}: {function.name} has no NumPy twin: {short} in {twin}"
+
+
+def suggestion(label: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(label, known, n=1)
+    return f" (did you mean {near[0]}?)" if near else ""
