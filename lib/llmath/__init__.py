@@ -15,7 +15,9 @@ model.py        ids → logits
 loss.py         logits, targets → loss, in nats
 pretrained/     file → (model, tokenizer)
 generate.py     logits → next id → text, one token at a time
-exercise.py     a reader's function → a verdict, or a place in the running model
 reference/      the same formulas in plain NumPy float64
+swap.py         a reader's function → a place in the running model
+mistakes.py     exercise → the right answer, and the usual wrong ones
+exercise.py     a reader's function → a verdict
 viz/            arrays → figures, live where they can be
 """

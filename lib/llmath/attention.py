@@ -45,13 +45,22 @@ def causal_mask(
     return key_positions[None, :] <= query_positions[:, None]
 
 
+def repeat_heads(x: Keys, n_heads: int) -> Float[Tensor, "B H S E"]:
+    """x̃_h = x_g,  g = ⌊h / (H/G)⌋: query heads share key heads; Ainslie et al. 2023
+
+    One key/value head for each of the H query heads; with G = H, x itself.
+    """
+    repeats = n_heads // x.shape[1]
+    return x if repeats == 1 else x.repeat_interleave(repeats, dim=1)
+
+
 def attention_scores(q: Queries, k: Keys) -> Pattern:
     """scores = Q Kᵀ / √E   {eq:attention-scores}; Vaswani et al. 2017, §3.2.1
 
-    With G < H key heads, query head h meets key head ⌊h / (H/G)⌋ (Ainslie et al. 2023).
+    Where G < H key heads are shared, each is repeated first (`repeat_heads`).
     """
     _check_heads(q, k)
-    k = _one_per_query_head(k, q.shape[1])
+    k = repeat_heads(k, q.shape[1])
     return q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
 
 
@@ -68,7 +77,7 @@ def attention_weights(
     if mask is not None:
         _check_mask(mask, *scores.shape[-2:])
         scores = scores.masked_fill(~mask, -math.inf)
-    return softmax(scores, dim=-1)
+    return softmax(scores)
 
 
 def attention(
@@ -90,20 +99,14 @@ def attention(
     if impl != "explicit":
         raise ValueError(f'impl={impl!r} is neither "explicit" nor "sdpa"')
     A = probe("pattern", attention_weights(q, k, mask, probe=probe))
-    return A @ _one_per_query_head(v, q.shape[1])
+    return A @ repeat_heads(v, q.shape[1])
 
 
 def _sdpa(q: Queries, k: Keys, v: Keys, mask: Mask | None) -> Queries:
     if mask is not None:
         _check_mask(mask, q.shape[2], k.shape[2])
-    k, v = (_one_per_query_head(x, q.shape[1]) for x in (k, v))
+    k, v = (repeat_heads(x, q.shape[1]) for x in (k, v))
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-
-
-def _one_per_query_head(x: Keys, n_heads: int) -> Float[Tensor, "B H S E"]:
-    """Query head h uses key/value head ⌊h / (H/G)⌋: each is repeated H/G times."""
-    repeats = n_heads // x.shape[1]
-    return x if repeats == 1 else x.repeat_interleave(repeats, dim=1)
 
 
 class Attention(nn.Module):

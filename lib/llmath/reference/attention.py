@@ -1,0 +1,38 @@
+"""vectors → vectors, each token looking at the others"""
+
+import numpy as np
+
+
+def softmax(z, dim=-1):
+    """softmax(z)_i = e^{z_i} / Σ_j e^{z_j}"""
+    e = np.exp(z - z.max(axis=dim, keepdims=True))
+    return e / e.sum(axis=dim, keepdims=True)
+
+
+def causal_mask(query_positions, key_positions):
+    """mask_{ts} = (position of s ≤ position of t)"""
+    return np.less_equal.outer(key_positions, query_positions).T
+
+
+def repeat_heads(x, n_heads):
+    """x̃_h = x_g,  g = ⌊h / (H/G)⌋"""
+    g = [h // (n_heads // x.shape[1]) for h in range(n_heads)]
+    return x[:, g]
+
+
+def attention_scores(q, k):
+    """scores_{bhts} = Σ_e q_{bhte} k̃_{bhse} / √E"""
+    H, E = q.shape[1], q.shape[3]
+    return np.einsum("bhte,bhse->bhts", q, repeat_heads(k, H)) / np.sqrt(E)
+
+
+def attention_weights(q, k, mask=None):
+    """A = softmax(scores + M), M = 0 where the mask is True and −∞ elsewhere"""
+    scores = attention_scores(q, k)
+    return softmax(scores if mask is None else np.where(mask, scores, -np.inf))
+
+
+def attention(q, k, v, mask=None):
+    """z_{bhte} = Σ_s A_{bhts} ṽ_{bhse}"""
+    A = attention_weights(q, k, mask)
+    return np.einsum("bhts,bhse->bhte", A, repeat_heads(v, q.shape[1]))

@@ -1,0 +1,22 @@
+"""positions → rotations of queries and keys"""
+
+import numpy as np
+
+
+def rope_angles(positions, d_head, *, base):
+    """φ_{t,i} = t θ_i,  θ_i = base^{−2i/E}"""
+    i = np.arange(d_head // 2)
+    return np.outer(positions, base ** (-2.0 * i / d_head))
+
+
+def rope(x, positions, *, base):
+    """x_t ↦ R_t x_t, R_t made of 2 × 2 rotations along the diagonal"""
+    E = x.shape[-1]
+    turned = np.empty_like(x)
+    for t, angles in enumerate(rope_angles(positions, E, base=base)):
+        R = np.zeros((E, E))
+        for i, angle in enumerate(angles):
+            c, s = np.cos(angle), np.sin(angle)
+            R[2 * i : 2 * i + 2, 2 * i : 2 * i + 2] = [[c, -s], [s, c]]
+        turned[..., t, :] = x[..., t, :] @ R.T
+    return turned
