@@ -5,6 +5,7 @@
 ...     model(ids)
 """
 
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -36,73 +37,78 @@ def check(name: str, fn: Callable[..., Any]) -> bool:
     return False
 
 
+class _Unusable(Exception):
+    """What came back is no answer at all; the message says why."""
+
+
 def _problem(exercise: Exercise, fn: Callable[..., Any]) -> str | None:
     """What is wrong, in words; None if nothing is."""
     if not callable(fn):
-        return (
-            f"pass the function itself, not what it returns; this is a "
-            f"{type(fn).__name__}."
-        )
-    results, broken = {}, None
+        kind = type(fn).__name__
+        return f"pass the function itself, not what it returns; got a {kind}."
+    answers, unusable = {}, None
     for title in exercise.cases:
-        result, broken = _try(exercise, fn, title)
-        if broken:
+        try:
+            answers[title] = _answer(exercise, fn, title)
+        except _Unusable as reason:
+            unusable = str(reason)
             break
-        results[title] = result
-    wrong = [title for title in results if not _agrees(exercise, results, title)]
-    if wrong:
-        return _explain(exercise, results, wrong[0])
-    return broken
+    for title, answer in answers.items():
+        if not _same(answer, exercise.right(*exercise.cases[title])):
+            return _explain(exercise, answers, title)
+    return unusable
 
 
-def _try(
-    exercise: Exercise, fn: Callable[..., Any], title: str
-) -> tuple[np.ndarray | None, str | None]:
-    """Call the reader's function on one case: its result, or what is wrong with it."""
+def _answer(exercise: Exercise, fn: Callable[..., Any], title: str) -> np.ndarray:
+    """Call the reader's function on one case."""
     given = [_tensor(x) for x in exercise.cases[title]]
-    kept = [x if x is None else x.clone() for x in given]
+    kept = [_tensor(x) for x in exercise.cases[title]]
     try:
         result = fn(*given)
     except Exception as error:  # whatever a reader's function raises is an answer
         shapes = ", ".join("None" if x is None else str(tuple(x.shape)) for x in kept)
-        return None, (
+        raised = "".join(traceback.format_exception_only(error)).strip()
+        raise _Unusable(
             f"called as {exercise.call} ({title}; shapes {shapes}), it raised "
-            f"{type(error).__name__}: {error}"
-        )
-    if any(
-        x is not None and not torch.equal(x, y)
-        for x, y in zip(kept, given, strict=True)
-    ):
-        return None, (
-            "it changes its arguments in place; work on new tensors (`x = x / 2` "
-            "rather than `x /= 2`)."
-        )
-    return _array(result, exercise, title)
+            f"{raised[:300]}"
+        ) from error
+    for before, after in zip(kept, given, strict=True):
+        if before is not None and not torch.equal(before, after):
+            raise _Unusable(
+                "it changes its arguments in place; make new tensors, with `x = x / 2` "
+                "rather than `x /= 2`."
+            )
+    expected = exercise.right(*exercise.cases[title])
+    return _array(result, boolean=expected.dtype == bool)
 
 
-def _array(
-    result: Any, exercise: Exercise, title: str
-) -> tuple[np.ndarray | None, str | None]:
+def _array(result: Any, *, boolean: bool) -> np.ndarray:
+    """The returned tensor in NumPy; refused if it is none, or of the wrong kind."""
     if result is None:
-        return None, "it returns None. Is there a `return` at its end?"
+        raise _Unusable("it returns None. Is there a `return` at its end?")
     if not isinstance(result, Tensor):
-        return None, f"it returns a {type(result).__name__}; return one torch.Tensor."
-    boolean = exercise.right(*exercise.cases[title]).dtype == bool
+        kind = type(result).__name__
+        raise _Unusable(f"it returns a {kind}; return one torch.Tensor.")
     if boolean and result.dtype != torch.bool:
-        return None, (
+        raise _Unusable(
             f"it returns {result.dtype}; return booleans, True where a look is allowed."
         )
-    if not boolean and not result.is_floating_point():
-        return None, f"it returns {result.dtype}; return floating-point numbers."
-    return result.detach().cpu().to(torch.float64).numpy(), None
+    if not boolean and result.dtype not in (torch.float32, torch.float64):
+        raise _Unusable(f"it returns {result.dtype}; keep the float32 it is given.")
+    try:
+        return result.detach().cpu().numpy()
+    except (RuntimeError, TypeError) as error:  # sparse, nested, without data …
+        raise _Unusable(
+            f"it returns a tensor that NumPy cannot read: {error}"
+        ) from error
 
 
-def _explain(exercise: Exercise, results: dict[str, np.ndarray], title: str) -> str:
-    """The fewest usual mistakes that explain every result; else where they differ."""
+def _explain(exercise: Exercise, answers: dict[str, np.ndarray], title: str) -> str:
+    """The fewest usual mistakes that explain every answer; else where they differ."""
     for hints, variant in exercise.variants():
-        if hints and _explained(exercise, results, variant):
+        if hints and _explained(exercise, answers, variant):
             return " Also: ".join(hints)
-    result, expected = results[title], exercise.right(*exercise.cases[title])
+    result, expected = answers[title], exercise.right(*exercise.cases[title])
     if result.shape != expected.shape:
         return (
             f"for {title} it returns the shape {result.shape}; "
@@ -114,29 +120,24 @@ def _explain(exercise: Exercise, results: dict[str, np.ndarray], title: str) -> 
         f"for {title}, {len(wrong)} of {result.size} numbers differ; at {list(place)} "
         f"it has {result[place]:.4g}, the reference {expected[place]:.4g}."
     )
-    if np.allclose(expected.sum(-1), 1) and not np.allclose(
-        result.sum(-1), 1, atol=1e-3
-    ):
+    sums_to_one = np.allclose(expected.sum(-1), 1)
+    if sums_to_one and not np.allclose(result.sum(-1), 1, atol=1e-3):
         text += " Its rows do not sum to 1."
     return text
 
 
-def _agrees(exercise: Exercise, results: dict[str, np.ndarray], title: str) -> bool:
-    return _same(results[title], exercise.right(*exercise.cases[title]))
-
-
 def _explained(
-    exercise: Exercise, results: dict[str, np.ndarray], mistake: Callable[..., Any]
+    exercise: Exercise, answers: dict[str, np.ndarray], mistake: Callable[..., Any]
 ) -> bool:
-    """Whether this mistake gives all the results; in float32, so as to overflow alike."""
-    for title, result in results.items():
+    """Whether this mistake gives every answer; in float32, so as to overflow alike."""
+    for title, answer in answers.items():
         arguments = [
             x.astype(np.float32) if x is not None and x.dtype == float else x
             for x in exercise.cases[title]
         ]
         try:
             with np.errstate(all="ignore"):
-                if not _same(result, mistake(*arguments)):
+                if not _same(answer, mistake(*arguments)):
                     return False
         except ValueError:  # the mistake is not even possible with these shapes
             return False

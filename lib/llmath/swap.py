@@ -68,8 +68,8 @@ SEATS = MappingProxyType(
 def using(**functions: Function) -> Iterator[None]:
     """Inside the block every model calls these functions instead of the library's.
 
-    They are called with the arguments of their seat, keys and values repeated to one per
-    query head. Behind the block, come what may, the library's own are back.
+    They are called with the arguments of their seat; keys and values come repeated, one
+    for each query head. After the block, come what may, the library's own are back.
     """
     calls = dict.fromkeys(functions, 0)
     places: list[tuple[ModuleType, str, Function, Function]] = []

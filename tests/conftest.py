@@ -1,0 +1,40 @@
+"""What all tests share: the same random examples every time; GPU tests where one is"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import hypothesis
+import jaxtyping
+import pytest
+
+hypothesis.settings.register_profile("book", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("book")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    marked = [item for item in items if item.get_closest_marker("gpu")]
+    if not marked:
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason="there is no GPU here"))
+
+
+@pytest.fixture(scope="session")
+def smollm2():
+    """SmolLM2-135M and its tokenizer, loaded once for all tests."""
+    from llmath.pretrained import load
+
+    return load("smollm2-135m")
+
+
+@pytest.fixture
+def untyped() -> Iterator[None]:
+    """Without the shape checks of the tests: what a caller without them gets to see."""
+    before = jaxtyping.config.jaxtyping_disable
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", before)
