@@ -19,5 +19,5 @@ reference/      the same formulas in plain NumPy float64
 swap.py         a reader's function → a place in the running model
 mistakes.py     exercise → the right answer, and the usual wrong ones
 exercise.py     a reader's function → a verdict
-viz/            arrays → figures, live where they can be
+viz/            arrays → figures
 """

@@ -1,0 +1,128 @@
+"""Every formula of the library against its NumPy twin, paired by file and name
+
+The inputs are made from the annotations: each letter of a shape has a size here, floats
+are normal, integers count, a mask lets every query look somewhere. A formula without a
+twin, or a twin without a formula, fails.
+"""
+
+import ast
+import importlib
+import inspect
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from jaxtyping import Bool, Float, Int
+
+import llmath
+
+LIBRARY = Path(llmath.__file__).parent
+SIZES = {"batch": 2, "shape": 7, "B": 2, "T": 3, "S": 5, "H": 6, "G": 2, "E": 8}
+SIZES |= {"D": 10, "F": 12, "V": 11}
+KEYWORDS = {"base": 100.0, "eps": 1e-3, "d_head": 8, "n_heads": 6}
+
+# Largest difference, as a part of the largest number.
+TOLERANCE = {torch.float64: 1e-13, torch.float32: 2e-6, torch.bfloat16: 3e-2}
+
+
+def functions(path: Path) -> set[tuple[str, str]]:
+    """The public functions of a file, by its own name and theirs."""
+    return {
+        (path.stem, node.name)
+        for node in ast.parse(path.read_text("utf-8")).body
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+    }
+
+
+def formulas() -> set[tuple[str, str]]:
+    """Public functions of the library that give a tensor."""
+    found = set()
+    for path in LIBRARY.glob("*.py"):
+        for file, name in functions(path):
+            function = getattr(importlib.import_module(f"llmath.{file}"), name)
+            if hasattr(inspect.signature(function).return_annotation, "dim_str"):
+                found.add((file, name))
+    return found
+
+
+def twins() -> set[tuple[str, str]]:
+    return set().union(*map(functions, (LIBRARY / "reference").glob("[!_]*.py")))
+
+
+FORMULAS = sorted(formulas())
+
+
+def test_every_formula_has_a_twin():
+    assert formulas() == twins()
+
+
+def test_there_are_formulas():
+    assert ("attention", "attention_weights") in FORMULAS
+    assert len(FORMULAS) >= 13
+
+
+def arguments(function, rng: np.random.Generator) -> tuple[list, dict]:
+    """Positional and keyword arguments as the signature wants them, in NumPy."""
+    positional, keyword = [], {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        if name in ("impl", "probe", "dtype"):
+            continue
+        if name in KEYWORDS:
+            value = KEYWORDS[name]
+        elif name == "dim":
+            value = -1
+        else:
+            value = tensor(parameter.annotation, rng)
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            keyword[name] = value
+        else:
+            positional.append(value)
+    return positional, keyword
+
+
+def tensor(annotation, rng: np.random.Generator) -> np.ndarray:
+    if not hasattr(annotation, "dim_str"):  # Mask | None
+        annotation = annotation.__args__[0]
+    shape = [SIZES[letter.lstrip("*")] for letter in annotation.dim_str.split()]
+    if set(annotation.dtypes) <= set(Bool.dtypes):
+        mask = rng.random(shape) < 0.5
+        mask[..., 0] = True
+        return mask
+    if set(annotation.dtypes) <= set(Int.dtypes):
+        return rng.integers(0, min(SIZES.values()), shape)
+    assert set(annotation.dtypes) <= set(Float.dtypes)
+    return 3 * rng.standard_normal(shape)
+
+
+def in_torch(value, dtype: torch.dtype):
+    if not isinstance(value, np.ndarray):
+        return value
+    made = torch.from_numpy(value)
+    return made.to(dtype) if made.is_floating_point() else made
+
+
+def in_numpy(value):
+    """What the formula was given, after rounding to its dtype, in float64."""
+    if not isinstance(value, torch.Tensor):
+        return value
+    return value.double().numpy() if value.is_floating_point() else value.numpy()
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+@pytest.mark.parametrize(("file", "name"), FORMULAS)
+def test_formula_equals_twin(file, name, dtype):
+    function = getattr(importlib.import_module(f"llmath.{file}"), name)
+    twin = getattr(importlib.import_module(f"llmath.reference.{file}"), name)
+    options = {}
+    if "dtype" in inspect.signature(function).parameters:
+        options["dtype"] = torch.promote_types(dtype, torch.float32)
+    for seed in range(5):
+        positional, keyword = arguments(function, np.random.default_rng(seed))
+        given = [in_torch(x, dtype) for x in positional]
+        result = function(*given, **keyword, **options)
+        expected = twin(*map(in_numpy, given), **keyword)
+        assert tuple(result.shape) == np.shape(expected)
+        scale = max(1.0, float(np.max(np.abs(expected))))
+        error = np.max(np.abs(result.double().numpy() - expected))
+        assert error <= TOLERANCE[dtype] * scale, f"seed {seed}: {error}"
