@@ -120,7 +120,7 @@ def _explain(exercise: Exercise, answers: dict[str, np.ndarray], title: str) -> 
         f"for {title}, {len(wrong)} of {result.size} numbers differ; at {list(place)} "
         f"it has {result[place]:.4g}, the reference {expected[place]:.4g}."
     )
-    sums_to_one = np.allclose(expected.sum(-1), 1)
+    sums_to_one = expected.ndim > 0 and np.allclose(expected.sum(-1), 1)
     if sums_to_one and not np.allclose(result.sum(-1), 1, atol=1e-3):
         text += " Its rows do not sum to 1."
     return text

@@ -132,6 +132,54 @@ def _mask(rule: Function) -> Function:
     return lambda t, s: rule(t[:, None], s[None, :])
 
 
+# Weights p of a query q → the weights of βq.
+SHARPENINGS: Slips = {
+    None: lambda p, beta: np.where(p > 0, p**beta, 0.0),
+    "A key with weight 0 was forbidden and must stay so: with β = 0, 0⁰ = 1 brings it "
+    "back.": lambda p, beta: p**beta,
+    "β multiplies the weights, and cancels in the quotient; it multiplies the *scores*, "
+    "so it is an exponent: p^β.": lambda p, beta: p * beta,
+    "The softmax of β p: but p is a weight already, its score was log p.": (
+        lambda p, beta: np.exp(beta * p)
+    ),
+}
+SHARES: Slips = {
+    None: lambda powered: powered / powered.sum(axis=-1, keepdims=True),
+    "The powers of p do not sum to 1: divide by their sum.": lambda powered: powered,
+}
+
+
+def _sharpen(power: Function, share: Function) -> Function:
+    return lambda p, beta: share(power(p, beta))
+
+
+# W_Q and W_K → the standard deviation of q·k = x W_Qᵀ W_K x'.
+SCORE_MATRICES: Slips = {
+    None: lambda W_Q, W_K: W_Q.T @ W_K,
+    "W_Q W_Kᵀ has E rows; q·k = xᵀ W_Qᵀ W_K x' needs the one with D rows.": (
+        lambda W_Q, W_K: W_Q @ W_K.T
+    ),
+    "The product is taken entry by entry; it is a matrix product, W_Qᵀ W_K.": (
+        lambda W_Q, W_K: W_Q * W_K
+    ),
+}
+SPREADS: Slips = {
+    None: lambda M: np.sqrt((M**2).sum()),
+    "This is the variance; its root is asked for.": lambda M: (M**2).sum(),
+    "The trace of the product is not enough: every pair of entries of x and x' "
+    "contributes, so all entries of W_Qᵀ W_K count.": lambda M: np.abs(np.trace(M)),
+    "It is the root of the *sum* of the squares, not of their mean.": (
+        lambda M: np.sqrt((M**2).mean())
+    ),
+    "This is the largest singular value; the variance sums over all of them, which is "
+    "the Frobenius norm.": lambda M: np.linalg.norm(M, 2),
+}
+
+
+def _score_std(matrix: Function, spread: Function) -> Function:
+    return lambda W_Q, W_K: np.asarray(spread(matrix(W_Q, W_K)))
+
+
 def _tensors(T: int, S: int, *, heads: int = 3, scale: float = 1.0) -> list[np.ndarray]:
     """q, k, v in whole quarters, which float32 multiplies without rounding."""
     rng = np.random.default_rng(T * S)
@@ -147,6 +195,7 @@ def _causal(T: int, S: int) -> np.ndarray:
 _Q, _K, _V = _tensors(5, 5)
 _Q2, _K2, _V2 = _tensors(2, 6)
 _HUGE = _tensors(3, 3, scale=1000.0)
+_P = np.array([[0.625, 0.25, 0.125, 0.0], [0.5, 0.0, 0.0, 0.5]])
 
 EXERCISES: Mapping[str, Exercise] = MappingProxyType(
     {
@@ -191,6 +240,25 @@ EXERCISES: Mapping[str, Exercise] = MappingProxyType(
                 "mask=None, every key may be seen": (_Q, _K, _V, None),
             },
             variants=_combine(_attention, SCALES, MASKINGS, NORMALISATIONS, READINGS),
+        ),
+        "sharpen": Exercise(
+            call="sharpen(p, beta)",
+            right=_sharpen(SHARPENINGS[None], SHARES[None]),
+            cases={
+                "β = 2": (_P, np.array(2.0)),
+                "β = 1/2": (_P, np.array(0.5)),
+                "β = 0": (_P, np.array(0.0)),
+            },
+            variants=_combine(_sharpen, SHARPENINGS, SHARES),
+        ),
+        "score_std": Exercise(
+            call="score_std(W_Q, W_K)",
+            right=_score_std(SCORE_MATRICES[None], SPREADS[None]),
+            cases={
+                "E = 4, D = 5": (_Q[0, 0].T, _K[0, 0].T),
+                "E = 5, D = 4": (_Q[0, 0], _K[0, 0]),
+            },
+            variants=_combine(_score_std, SCORE_MATRICES, SPREADS),
         ),
     }
 )
