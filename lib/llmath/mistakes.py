@@ -137,7 +137,7 @@ SHARPENINGS: Slips = {
     None: lambda p, beta: np.where(p > 0, p**beta, 0.0),
     "A key with weight 0 was forbidden and must stay so: with β = 0, 0⁰ = 1 brings it "
     "back.": lambda p, beta: p**beta,
-    "β multiplies the weights, and cancels in the quotient; it multiplies the *scores*, "
+    "β multiplies the weights and cancels in the quotient; it multiplies the *scores*, "
     "so it is an exponent: p^β.": lambda p, beta: p * beta,
     "The softmax of β p: but p is a weight already, its score was log p.": (
         lambda p, beta: np.exp(beta * p)
