@@ -1,8 +1,8 @@
 """lib/llmath/viz → the site: figures that live without a kernel
 
-Kernels started by the build inherit BOOK_STATIC=1 and write light figures; this extension
-puts what wakes them on every page: `live/host.js` (deferred), `live/live.css`, and each
-figure's JavaScript as a classic script, fetched when its figure comes near.
+Kernels started by the build inherit BOOK_STATIC=1 and write light figures. What wakes
+them is on every page: `live/host.js` (deferred) and `live/live.css`; each figure's
+JavaScript is a classic script, fetched when its figure comes near.
 """
 
 from __future__ import annotations
@@ -66,9 +66,18 @@ def add_assets(app: Sphinx, config: Config) -> None:
     config.html_static_path.append(str(root))
 
 
+def pass_on_address(app: Sphinx, config: Config) -> None:
+    """show_source links to the repository whose address _config.yml knows."""
+    theme = config.html_theme_options
+    if theme.get("repository_url"):
+        branch = theme.get("repository_branch") or "main"
+        os.environ["BOOK_SOURCE"] = f"{theme['repository_url']}/blob/{branch}"
+
+
 def setup(app: Sphinx) -> dict:
     os.environ["BOOK_STATIC"] = "1"
     app.connect("config-inited", add_assets)
+    app.connect("config-inited", pass_on_address)
     app.add_js_file("live/host.js", loading_method="defer")
     app.add_css_file("live/live.css")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

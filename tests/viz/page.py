@@ -9,8 +9,9 @@ from pathlib import Path
 
 from llmath.viz import live
 
-PAGE = """<!doctype html><html lang="en" data-theme="{theme}"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1"><title>Figures</title>
+PAGE = """<!doctype html><html lang="en" data-theme="{theme}"><head>
+<meta charset="utf-8"><title>Figures</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="stylesheet" href="live/live.css"><script src="live/host.js" defer></script>
 <style>
 html {{ --pst-color-background: #fff; --pst-color-text-base: #222832;

@@ -15,7 +15,7 @@ Sentence = tuple[str, Sequence[str], Any]  # title, tokens, maps (L H T T)
 
 
 def pack(maps: np.ndarray, *, causal: bool) -> bytes:
-    """(L H T T) → little-endian uint16, row by row; of a causal map the triangle only."""
+    """(L H T T) → little-endian uint16 by rows; of a causal map the triangle only."""
     whole = np.rint(np.asarray(maps, np.float64) * STEPS).astype("<u2")
     size = maps.shape[-1]
     kept = np.tril_indices(size) if causal else np.indices((size, size)).reshape(2, -1)
@@ -39,7 +39,7 @@ def label(token: str, place: int) -> str:
 
 
 def checked(tokens: Sequence[str], maps: Any) -> np.ndarray:
-    """The maps as an array; ValueError when they cannot be attention of these tokens."""
+    """The maps as an array; ValueError if they cannot be attention of these tokens."""
     array = np.asarray(maps, np.float64)
     count = len(tokens)
     if count == 0 or array.ndim != 4 or array.shape[2:] != (count, count):
@@ -71,7 +71,7 @@ def entry(sentence: Sentence, query: str | None) -> dict[str, Any]:
 
 
 def look(model: Any, tokenizer: Any, text: str) -> tuple[list[str], np.ndarray]:
-    """text → its tokens and every head's weights (L H T T), read while the model runs."""
+    """text → its tokens and every head's weights (L H T T), read as the model runs."""
     import torch
 
     from llmath.probe import record
@@ -89,10 +89,10 @@ class AttentionExplorer(LiveFigure):
 
     `sentences` are (title, tokens, maps) with maps of shape (L, H, T, T). The state can
     be set from Python too: `sentence`, `layer`, `head`, `query` (a token's position),
-    `view` ("matrix" or "arcs") and `only_row` (small pictures of the query's row alone).
+    `view` ("matrix" or "arcs"), `only_row` (small pictures of the query's row alone).
     `query` at construction may be a word: each sentence that has it starts there.
-    `recompute` maps a typed sentence to (tokens, maps); it needs a kernel, and the static
-    page does not offer it.
+    `recompute` maps a typed sentence to (tokens, maps); the static page, which has no
+    kernel, does not offer it.
     """
 
     module = "attention_explorer"
@@ -154,8 +154,8 @@ class AttentionExplorer(LiveFigure):
     @staticmethod
     def description(shown: dict[str, Any], layers: int, heads: int) -> str:
         return (
-            f"Attention explorer: all {layers * heads} heads ({layers} layers of {heads})"
-            f" on “{shown['title']}”, each as a picture of its attention weights."
+            f"Attention explorer: all {layers * heads} heads, {layers} layers of "
+            f"{heads}, on “{shown['title']}”, each a picture of its weights."
         )
 
     @traitlets.validate("layer", "head", "sentence", "query")

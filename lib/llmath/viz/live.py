@@ -59,8 +59,13 @@ def classic(module: str) -> str:
     return "(() => {\n" + body + "})();\n"
 
 
+def sheet(name: str) -> str:
+    return (HERE / f"{name}.css").read_text("utf8")
+
+
 def stylesheet() -> str:
-    return palette_css() + (HERE / "live.css").read_text("utf8")
+    """All that the figures need: colours, still figures, live ones."""
+    return palette_css() + sheet("still") + sheet("live")
 
 
 def host(versions: dict[str, str]) -> str:
@@ -76,9 +81,12 @@ def modules() -> list[str]:
 
 
 def embed(
-    module: str, state: dict[str, Any], *, key: str, height: int, alt: str
+    module: str, state: dict[str, Any], *, key: str, height: int, still: str
 ) -> str:
-    """The light form: a div with the state in it; bytes become {"$b64": …}."""
+    """The light form: a div with the state in it; bytes become {"$b64": …}.
+
+    `still` is HTML shown until the figure wakes, and for good where no script runs.
+    """
 
     def encode(value: Any) -> dict[str, str]:
         return {"$b64": base64.b64encode(bytes(value)).decode()}
@@ -87,17 +95,17 @@ def embed(
     data = data.replace("<", "\\u003c")  # no </script> can end the element early
     return (
         f'<div class="viz viz-live" data-live="{module}" data-key="{html.escape(key)}"'
-        f' style="min-height:{height}px"><p class="viz-alt">{html.escape(alt)}</p>'
+        f' style="min-height:{height}px"><div class="viz-alt">{still}</div>'
         f'<script type="application/json">{data}</script></div>'
     )
 
 
 class LiveFigure(anywidget.AnyWidget):
-    """A subclass names its JavaScript: `module = "frames"` is frames.js beside this file.
+    """A subclass names its JavaScript: `module = "frames"` is frames.js, next to it.
 
     Synced traits are the state. `alt` says what is shown where no script runs and names
-    the figure for screen readers. (anywidget itself turns on Colab's widget manager, when
-    the first figure is made.)
+    the figure for screen readers. (Colab's widget manager is turned on by anywidget,
+    when the first figure is made.)
     """
 
     module: ClassVar[str] = ""
@@ -126,10 +134,18 @@ class LiveFigure(anywidget.AnyWidget):
         names = sorted(k for k in self.keys if not k.startswith("_"))
         return {k: getattr(self, k) for k in names if k not in NOT_STATE}
 
+    def still(self) -> str:
+        """HTML that stands for the figure where no script runs."""
+        return f"<p>{html.escape(self.alt)}</p>"
+
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         if not static_build():
             return super()._repr_mimebundle_(**kwargs)
         page = embed(
-            self.module, self.state(), key=self.key, height=self.height, alt=self.alt
+            self.module,
+            self.state(),
+            key=self.key,
+            height=self.height,
+            still=self.still(),
         )
         return {"text/html": page, "text/plain": self.alt}, {}

@@ -8,6 +8,8 @@ measures both.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from functools import cache
 from typing import NamedTuple
 
 import matplotlib
@@ -28,7 +30,7 @@ SERIES = {
     "ochre": Shades("#6b5600", "#fbd040"),
     "grey": Shades("#6a6f76", "#acb4c1"),
 }
-# The page's own ink where there is a theme to ask: site, JupyterLab, VS Code; else these.
+# The page's own ink where a theme can be asked (ASKED: the site, JupyterLab); or these.
 INKS = {
     "ink": Shades("#222831", "#ced6dd"),
     "soft": Shades("#535f6f", "#a3acb8"),
@@ -79,6 +81,7 @@ def levels(name: str, theme: str = "light") -> list[str]:
     return _mixed(getattr(MAPS[name], theme))
 
 
+@cache
 def shades() -> dict[str, Shades]:
     """Every colour there is, by the name of its CSS variable (without `--viz-`)."""
     named = {**INKS, **SERIES}
@@ -88,12 +91,13 @@ def shades() -> dict[str, Shades]:
     return named
 
 
-def palette_css() -> str:
-    """The palette as CSS variables, once for light and once for dark pages."""
+def palette_css(names: Collection[str] = ()) -> str:
+    """The palette, or the part named, as CSS variables for light and dark pages."""
 
     def block(selector: str, theme: str) -> str:
         rules = []
-        for name, pair in shades().items():
+        for name in sorted(names) or shades():
+            pair = shades()[name]
             value = getattr(pair, theme)
             for variable in reversed(ASKED.get(name, ())):
                 value = f"var({variable}, {value})"
@@ -125,7 +129,7 @@ def rc() -> dict[str, object]:
         "axes.titlelocation": "left",
         "axes.titlepad": 10,
         "axes.titlesize": 12,
-        "axes.titleweight": "semibold",
+        "axes.titleweight": "bold",
         "figure.constrained_layout.use": True,
         "figure.facecolor": "none",
         "figure.figsize": (5.8, 3.6),
@@ -134,12 +138,13 @@ def rc() -> dict[str, object]:
         "grid.color": rule,
         "grid.linewidth": 0.6,
         "image.cmap": "attention",
+        "image.interpolation": "none",
         "legend.fontsize": 10,
         "legend.frameon": False,
         "legend.labelcolor": ink,
         "lines.linewidth": 2,
         "lines.solid_capstyle": "round",
-        "mathtext.fontset": "dejavusans",
+        "mathtext.fontset": "cm",
         "patch.facecolor": blue,
         "savefig.facecolor": "none",
         "text.color": ink,
