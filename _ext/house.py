@@ -17,6 +17,16 @@ from sphinx.config import Config
 
 import addresses
 
+# What the extensions write, and what HTML and screen readers need.
+MENDED = (
+    # All proofs share an id; the style needs a class.
+    ('class="proof admonition" id="proof"', 'class="proof admonition proof-text"'),
+    (' id="proof-content">', ">"),
+    # A name that hides the visible text.
+    ('<summary aria-label="Toggle hidden content">', "<summary>"),
+    # A list without list items.
+    ('<div role="list" class="citation-list">', '<div class="citation-list">'),
+)
 LEFT_OUT = "/* Left out: the icons come from the web font. */\n"
 
 
@@ -35,16 +45,12 @@ def lead_to_published(
                 button["url"] = addresses.colab(app.config, Path(pagename).name)
 
 
-def untangle_proofs(
+def mend(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
 ) -> None:
-    """sphinx-proof gives all proofs one id: what the style needs is a class."""
-    body = context.get("body", "")
-    body = body.replace(
-        '<div class="proof admonition" id="proof">',
-        '<div class="proof admonition proof-text">',
-    )
-    context["body"] = body.replace(' id="proof-content">', ">")
+    for wrong, right in MENDED:
+        if "body" in context:
+            context["body"] = context["body"].replace(wrong, right)
 
 
 def trim(app: Sphinx, exception: Exception | None) -> None:
@@ -57,6 +63,6 @@ def setup(app: Sphinx) -> dict:
     app.add_config_value("house_theme_options", {}, "html", dict)
     app.connect("config-inited", configure)
     app.connect("html-page-context", lead_to_published, priority=900)
-    app.connect("html-page-context", untangle_proofs)
+    app.connect("html-page-context", mend)
     app.connect("build-finished", trim)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

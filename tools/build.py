@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 from pathlib import Path
 
 from steps import BUILD, ROOT, Problem, Progress, main, run_logged, venv_python
@@ -20,8 +21,12 @@ SOURCES = ("_config.yml", "_toc.yml", "*.md", "*.bib", "requirements*.txt",
 STAMP = BUILD / "built"
 RUN = "import sys; from jupyter_book.cli.main import main; sys.exit(main())"
 MILESTONE = re.compile(r"(reading sources|writing output)\.\.\. \[ *(\d+%)\] (\S*)")
-EXECUTING = re.compile(r"(\S+): Executing notebook")
-COMPLAINT = re.compile(r"\b(?:WARNING|ERROR|CRITICAL|\w*[Ee]rror): ")
+EXECUTING = re.compile(r"(\S+): Executing notebook using")
+COMPLAINT = re.compile(r"\b(?:WARNING|ERROR|CRITICAL): ")
+FAILED = re.compile(r"(\S+): WARNING: Executing notebook failed")
+PYTHON_ERROR = re.compile(
+    r"^\w*(?:Error|Exception|Exit|Interrupt)(?:: .*)?$", re.MULTILINE
+)
 
 
 def sources_digest() -> str:
@@ -40,29 +45,38 @@ def plain(line: str) -> str:
     return re.sub(r"\x1b\[[0-9;]*m", "", line).replace(f"{ROOT}{os.sep}", "")
 
 
+def reason(output: str) -> str:
+    """What a failed build comes down to: the failing cell, else the first complaint."""
+    if notebook := FAILED.search(output):
+        error = PYTHON_ERROR.search(output, notebook.end())
+        return f"{notebook[1]}: a cell failed: {error[0] if error else 'see the log'}"
+    complaints = [line for line in output.splitlines() if COMPLAINT.search(line)]
+    if complaints:
+        more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
+        return complaints[0] + more
+    error = PYTHON_ERROR.search(output)
+    return error[0] if error else "no reason given"
+
+
 def run_jupyter_book() -> None:
     progress = Progress("Executing the notebooks and building the pages")
-    complaints: list[str] = []
 
     def on_line(line: str) -> None:
         line = plain(line)
-        if step := MILESTONE.search(line):
-            progress.show(f"{step[1]} {step[2]} {step[3]}")
+        if COMPLAINT.search(line):
+            progress.note(line)
         elif notebook := EXECUTING.search(line):
             progress.note(f"executing {Path(notebook[1]).name}")
-        elif COMPLAINT.search(line):
-            complaints.append(line)
-            progress.note(line)
+        elif step := MILESTONE.search(line):
+            progress.show(f"{step[1]} {step[2]} {step[3]}")
 
     arguments = ["build", ".", "--all", "-W", "--keep-going"]
     command = [venv_python(), "-c", RUN, *arguments]
     env = {"NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
     result = run_logged(command, "book.log", on_line=on_line, env=env)
     if result.status:
-        last = plain(result.output).strip().splitlines()[-1:]
-        reason = (complaints or last or ["no reason given"])[0]
-        raise Problem(f"No book: {reason} Details: {result.log}")
-    progress.done(f"{len(list((BUILD / 'html').rglob('*.html')))} pages")
+        raise Problem(f"No book: {reason(plain(result.output))}. See {result.log}")
+    progress.done("built")
 
 
 def build() -> None:
@@ -74,6 +88,7 @@ def build() -> None:
         print("The book is up to date.")
         return
     STAMP.unlink(missing_ok=True)
+    shutil.rmtree(BUILD / "html", ignore_errors=True)  # pages of chapters that are gone
     run_jupyter_book()
     STAMP.write_text(digest)
 

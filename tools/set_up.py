@@ -142,9 +142,8 @@ def copy_vendor(modules: Path, vendor: Path) -> None:
         shutil.copy(font, katex / "fonts")
     faces = modules / "@fontsource-variable/source-serif-4/files"
     for face in faces.glob("source-serif-4-*-wght-*.woff2"):
-        script, _, slope = face.stem.removeprefix("source-serif-4-").rpartition(
-            "-wght-"
-        )
+        name = face.stem.removeprefix("source-serif-4-")
+        script, slope = name.split("-wght-")
         if script in ("latin", "latin-ext", "greek"):
             shutil.copy(face, serif / f"{script}-{slope}.woff2")
     bundle = "plotly.js-cartesian-dist-min/plotly-cartesian.min.js"
