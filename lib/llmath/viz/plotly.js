@@ -1,4 +1,4 @@
-/* global kit, LiveFigures, Plotly */
+/* global kit */
 // Static page only: a plotly figure in the colours of the theme. The library is fetched
 // once, by the first figure that comes near.
 const LIBRARY = "../vendor/plotly/plotly.min.js";
@@ -8,7 +8,7 @@ const CONFIG = {                                      // nothing leaves the page
 };
 
 async function render({ model, el }) {
-  await LiveFigures.script(LIBRARY);
+  await window.LiveFigures.script(LIBRARY);
   const life = kit.lifetime(model);
   const { data, layout, frames } = model.get("figure"), names = model.get("names");
   const figure = kit.make("div", {
@@ -28,7 +28,7 @@ async function render({ model, el }) {
     delete copy.layout.width;                         // as wide as the column
     return copy;
   }
-  const draw = () => Plotly.newPlot(figure, { ...themed(), config: CONFIG });
+  const draw = () => window.Plotly.newPlot(figure, { ...themed(), config: CONFIG });
   life.theme(draw);
   await draw();
   return life.end;
