@@ -17,6 +17,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.util import logging
 
+import addresses
 from llmath.viz import live
 
 PLOTLY = "application/vnd.plotly.v1+json"
@@ -67,11 +68,9 @@ def add_assets(app: Sphinx, config: Config) -> None:
 
 
 def pass_on_address(app: Sphinx, config: Config) -> None:
-    """show_source links to the repository whose address _config.yml knows."""
-    theme = config.html_theme_options
-    if theme.get("repository_url"):
-        branch = theme.get("repository_branch") or "main"
-        os.environ["BOOK_SOURCE"] = f"{theme['repository_url']}/blob/{branch}"
+    """show_source links to the library in the repository, if there is an address."""
+    if addresses.repository(config):
+        os.environ["BOOK_SOURCE"] = addresses.source(config, "lib")
 
 
 def setup(app: Sphinx) -> dict:

@@ -38,7 +38,7 @@ def where(file: str, first: int) -> str:
     base = os.environ.get("BOOK_SOURCE")
     if not base or not file.startswith("lib/"):
         return text
-    address = html.escape(f"{base}/{file}#L{first}")
+    address = html.escape(f"{base}/{file.removeprefix('lib/')}#L{first}")
     return f'<a href="{address}">{text}</a>'
 
 
