@@ -25,6 +25,7 @@ VENDOR = ROOT / "assets" / "vendor"
 UNREACHABLE = re.compile(
     r"NewConnectionError|NameResolutionError|ConnectTimeout|ReadTimeout|ProxyError"
     r"|Max retries exceeded|Connection broken|Failed to establish|SSLError"
+    r"|\(from versions: none\)"  # pip, when it gives up without saying why
     r"|ENOTFOUND|ECONNREFUSED|ECONNRESET|ETIMEDOUT|EAI_AGAIN|ENETUNREACH",
     re.IGNORECASE,
 )

@@ -1,6 +1,7 @@
 // Moves every control of a live figure and says which of them changed nothing.
 // Run in the page as (figure) => report; works for figures that are yet to be written.
 async (figure) => {
+  const PATIENCE = 1500;                              // ms until a control counts as dead
   const OWN = new Set(["tabindex", "class", "id", "for", "aria-selected", "aria-checked",
     "aria-pressed", "aria-current", "aria-expanded", "checked", "data-state"]);
 
@@ -88,9 +89,9 @@ async (figure) => {
     }
     for (const [what, move] of moves(control)) {
       if (!control.isConnected) break;
-      const before = look(control);
+      const before = look(control), deadline = performance.now() + PATIENCE;
       move();
-      await settle();
+      do await settle(); while (look(control) === before && performance.now() < deadline);
       report.moved += 1;
       if (look(control) === before) report.dead.push(`${label(control)}: ${what}`);
     }

@@ -19,7 +19,8 @@ every_figure = pytest.mark.parametrize(("page", "place", "kind"), FIGURES, ids=N
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390)])
 def test_every_control_moves_it(page, place, kind, theme, width, open_page):
     """A control that may change nothing says why in `data-unchanging="reason"`."""
-    with open_page(page, theme=theme, width=width) as visit:
+    motion = "no-preference" if width > 600 else "reduce"
+    with open_page(page, theme=theme, width=width, reduced_motion=motion) as visit:
         figure = visit.figure(place)
         report = figure.evaluate(DRIVE)
         assert report["dead"] == []

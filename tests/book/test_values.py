@@ -1,0 +1,198 @@
+"""What the figures say is what the library computes"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+
+from llmath.pretrained import load
+from llmath.probe import record
+from pages import figures_of, name
+from visits import Visit
+
+SHOWN = 1e-4  # the explorer says four decimals
+STORED = 1e-5  # and stores sixteen bits, on top of the noise of float32
+HEADS = ((0, 0), (13, 8), (16, 0), (29, 8))  # layer, head
+
+
+def on_every(kind: str) -> pytest.MarkDecorator:
+    """Parametrises over all live figures of one kind."""
+    found = figures_of(kind)
+    ids = [f"{name(page)}-{place}" for page, place in found]
+    return pytest.mark.parametrize(("page", "place"), found, ids=ids)
+
+
+@cache
+def weights(text: str) -> np.ndarray:
+    """All heads of SmolLM2 on the text (L H T T), computed here and now."""
+    model, tokenizer = load("smollm2-135m")
+    pattern = "blocks.*.attn.pattern"
+    with torch.no_grad(), record(model, pattern) as acts:
+        model(torch.tensor([tokenizer.encode(text)]), impl="explicit")
+    return acts.stack(pattern)[:, 0].numpy()
+
+
+def state(visit: Visit, place: int) -> dict:
+    """What the page was given to draw the figure from."""
+    figure = visit.page.locator("[data-live]").nth(place)
+    return json.loads(figure.locator("script").first.text_content())
+
+
+def stored(sentence: dict, layers: int, heads: int) -> np.ndarray:
+    """The weights in the page: 16 bits each, of a causal map the lower triangle."""
+    size = len(sentence["labels"])
+    assert sentence["causal"]
+    raw = base64.b64decode(sentence["weights"]["$b64"])
+    maps = np.zeros((layers, heads, size, size))
+    rows, columns = np.tril_indices(size)
+    maps[..., rows, columns] = (
+        np.frombuffer(raw, "<u2").reshape(layers, heads, -1) / 65535
+    )
+    return maps
+
+
+@on_every("attention_explorer")
+def test_explorer_carries_the_models_weights(page, place, open_page):
+    with open_page(page) as visit:
+        given = state(visit, place)
+    for sentence in given["sentences"]:
+        maps = stored(sentence, given["layers"], given["heads"])
+        np.testing.assert_allclose(maps, weights(sentence["title"]), atol=STORED)
+
+
+@on_every("attention_explorer")
+def test_explorer_says_the_models_weights(page, place, open_page):
+    """Every cell of a few heads, for every sentence, as a screen reader hears it."""
+    with open_page(page) as visit:
+        figure = visit.figure(place)
+        for i, sentence in enumerate(state(visit, place)["sentences"]):
+            figure.get_by_label("Sentence").first.select_option(str(i))
+            maps = weights(sentence["title"])
+            for layer, head in HEADS:
+                figure.get_by_label("Layer").select_option(str(layer))
+                figure.get_by_label("Head", exact=True).select_option(str(head))
+                said = figure.locator(".weights [role=gridcell]").evaluate_all(
+                    "cells => cells.map(cell => cell.ariaLabel)"
+                )
+                values = [float(re.search(r"[\d.]+$", text)[0]) for text in said]
+                rows, columns = np.tril_indices(maps.shape[-1])
+                expected = maps[layer, head, rows, columns]
+                np.testing.assert_allclose(values, expected, atol=SHOWN)
+
+
+def reach(cell, way: str) -> None:
+    """Gets to a cell as a reader does: with the mouse, a finger or the keyboard."""
+    if way == "hover":
+        cell.hover()
+    elif way == "tap":
+        cell.tap()
+    else:
+        cell.focus()
+        cell.press("ArrowRight")
+        cell.press("ArrowLeft")
+
+
+@on_every("attention_explorer")
+@pytest.mark.parametrize(
+    ("way", "width"), [("hover", 1280), ("tap", 390), ("focus", 1280)]
+)
+def test_explorer_tells_what_is_pointed_at(page, place, way, width, open_page):
+    with open_page(page, width=width) as visit:
+        figure = visit.figure(place)
+        given = state(visit, place)
+        sentence = given["sentences"][given["sentence"]]
+        maps = weights(sentence["title"])[given["layer"], given["head"]]
+        size = len(sentence["labels"])
+        for query, key in ((size - 1, 1), (2, 0), (size // 2, size // 2 - 1)):
+            index = query * (query + 1) // 2 + key
+            reach(figure.locator(".weights [role=gridcell]").nth(index), way)
+            text = figure.locator("output").first.text_content()
+            words = re.match(r"“(.+)” → “(.+)”: ([\d.]+)$", text)
+            assert words, text
+            assert words[1] == sentence["labels"][query]
+            assert words[2] == sentence["labels"][key]
+            assert abs(float(words[3]) - maps[query, key]) <= SHOWN
+
+
+@on_every("frames")
+def test_slider_shows_each_frame(page, place, open_page):
+    """The picture in the page is the one drawn beforehand for the slider's place."""
+    with open_page(page) as visit:
+        figure = visit.figure(place)
+        given = state(visit, place)
+        seen = set()
+        for index, lines in enumerate(given["frames"]):
+            figure.locator("input[type=range]").fill(str(index))
+            assert figure.locator("output").text_content() == given["labels"][index]
+            drawn = figure.locator(".frames-picture svg")
+            expected = "\n".join(given["lines"][i] for i in lines)
+            assert drawn.evaluate("(svg, text) => " + SAME_PICTURE, expected)
+            seen.add(drawn.evaluate("svg => svg.outerHTML"))
+        assert len(seen) == len(given["frames"])
+
+
+SAME_PICTURE = """{
+  const other = document.createElement('div');
+  other.innerHTML = text;
+  return svg.isEqualNode(other.querySelector('svg'));
+}"""
+
+
+def numbers(values: object) -> np.ndarray | None:
+    """A trace's x, y or z as plotly's JSON has it: a list, or bytes with a type."""
+    if isinstance(values, dict) and "bdata" in values:
+        flat = np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])
+        shape = [int(n) for n in str(values.get("shape", flat.size)).split(",")]
+        return flat.reshape(shape)
+    if isinstance(values, list) and values and not isinstance(values[0], str):
+        return np.asarray(values, float)
+    return None
+
+
+DRAWN = """figure => {
+  const plot = figure.querySelector('.js-plotly-plot');
+  const list = (v) => v && Array.from(v, (w) => (ArrayBuffer.isView(w) ? [...w] : w));
+  return plot._fullData.map(({ x, y, z }) => ({ x: list(x), y: list(y), z: list(z) }));
+}"""
+
+
+@on_every("plotly")
+def test_plot_draws_the_data_it_was_given(page, place, open_page):
+    with open_page(page) as visit:
+        figure = visit.figure(place)
+        given = state(visit, place)["figure"]["data"]
+        drawn = figure.evaluate(DRAWN)
+    assert len(drawn) == len(given) > 0
+    compared = 0
+    for trace, shown in zip(given, drawn, strict=True):
+        for axis in "xyz":
+            expected = numbers(trace.get(axis))
+            if expected is not None:
+                np.testing.assert_array_equal(np.asarray(shown[axis]), expected)
+                compared += 1
+    assert compared > 0
+
+
+@on_every("plotly")
+def test_plot_menus_change_it(page, place, open_page):
+    """Plotly draws its own menus: each entry but the chosen one redraws the figure."""
+    with open_page(page) as visit:
+        figure = visit.figure(place)
+        menus = figure.locator(".updatemenu-header")
+        for menu in range(menus.count()):
+            menus.nth(menu).click()
+            entries = figure.locator(".updatemenu-dropdown-button")
+            for entry in reversed(range(entries.count())):
+                if entries.count() == 0:
+                    menus.nth(menu).click()
+                before = figure.locator(".plot-container").inner_html()
+                entries.nth(entry).click()
+                after = figure.locator(".plot-container").inner_html()
+                assert after != before
+        assert visit.errors == []
