@@ -149,7 +149,8 @@ function render({ model, el }) {
   const legend = make("div", { class: "legend" },
     make("span", {}, "weight"), make("i", { "aria-hidden": "true" }),
     make("span", { class: "legend-ticks" }, ...["0", "0.5", "1"].map((t) =>
-      make("span", {}, t))));
+      make("span", {}, t))),
+    make("small", {}, "stored in steps of 1/65535"));
   const figure = make("div", {
     class: "viz attention-explorer", role: "group", "aria-label": model.get("alt"),
   },

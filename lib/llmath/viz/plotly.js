@@ -2,8 +2,10 @@
 // Static page only: a plotly figure in the colours of the theme. The library is fetched
 // once, by the first figure that comes near.
 const LIBRARY = "../vendor/plotly/plotly.min.js";
+const touch = matchMedia("(hover: none)").matches;
 const CONFIG = {                                      // nothing leaves the page
   displaylogo: false, responsive: true, plotlyServerURL: "", showSendToCloud: false,
+  displayModeBar: touch ? false : "hover",
   modeBarButtonsToRemove: ["sendDataToCloud", "lasso2d", "select2d"],
 };
 
@@ -26,6 +28,10 @@ async function render({ model, el }) {
       ground.paper_bgcolor = ground.plot_bgcolor = "rgba(0,0,0,0)";
     }
     delete copy.layout.width;                         // as wide as the column
+    if (figure.clientWidth < 480) {
+      copy.layout.template.layout.title.font.size = 14;
+    }
+    if (touch) copy.layout.dragmode = false;          // a finger scrolls the page
     return copy;
   }
   const draw = () => window.Plotly.newPlot(figure, { ...themed(), config: CONFIG });

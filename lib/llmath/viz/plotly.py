@@ -19,7 +19,8 @@ from . import style
 from .live import embed, static_build
 
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif'
-MARGIN = {"l": 64, "r": 16, "t": 56, "b": 56}  # px
+MARGIN = {"l": 64, "r": 16, "t": 52, "b": 56}  # px
+LEGEND = 28  # px more at the top
 HEIGHT = 400  # px, unless the figure has its own
 _numbers = itertools.count()
 
@@ -58,10 +59,16 @@ def layout() -> dict[str, Any]:
             "bordercolor": style.grey,
             "font": {"color": style.ink, "family": FONT},
         },
-        "legend": {"bgcolor": "rgba(0,0,0,0)"},
+        "legend": {
+            "bgcolor": "rgba(0,0,0,0)",
+            "orientation": "h",  # above the plot: phones have no room beside it
+            "x": 0,
+            "y": 1.02,
+            "yanchor": "bottom",
+        },
         "margin": MARGIN,
         "modebar": {
-            "bgcolor": "rgba(0,0,0,0)",
+            "bgcolor": style.paper,
             "color": style.soft,
             "activecolor": style.ink,
         },
@@ -71,9 +78,18 @@ def layout() -> dict[str, Any]:
             "activebgcolor": style.blue,
             "bgcolor": style.rule,
             "bordercolor": style.grey,
+            "currentvalue": {"font": {"size": 14}},
+            "pad": {"t": 48},  # px, below the axis's title
             "tickcolor": style.soft,
         },
-        "title": {"x": 0, "xref": "paper", "font": {"size": 16}, "xanchor": "left"},
+        "title": {
+            "font": {"size": 16, "weight": "bold"},
+            "x": 0,
+            "xanchor": "left",
+            "xref": "container",
+            "y": 0.97,
+            "yanchor": "top",
+        },
         "updatemenudefaults": button,
         "xaxis": axis,
         "yaxis": axis,
@@ -81,7 +97,10 @@ def layout() -> dict[str, Any]:
 
 
 def template() -> go.layout.Template:
-    heat = {"colorscale": scale("attention")}
+    heat = {
+        "colorbar": {"outlinewidth": 0, "thickness": 14},
+        "colorscale": scale("attention"),
+    }
     return go.layout.Template(
         layout=layout(), data={"heatmap": [heat], "contour": [heat]}
     )
@@ -96,6 +115,8 @@ def plot(fig: go.Figure, *, alt: str) -> None:
         raise ValueError("alt says what the figure shows to those who cannot see it")
     _need_titles(fig)
     fig = go.Figure(fig).update_layout(template=template())
+    if fig.layout.showlegend or (fig.layout.showlegend is None and len(fig.data) > 1):
+        fig.layout.template.layout.margin.t += LEGEND
     if not static_build():
         display(fig)
         return
