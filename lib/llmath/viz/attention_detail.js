@@ -8,7 +8,7 @@ function matrix(map, point) {
   const longest = Math.max(...labels.map((label) => label.length));
   const grid = make("div", {
     class: "weights", role: "grid", "aria-label": "Attention weights, queries by keys",
-    style: `--size:${size};--longest:${longest}`,
+    style: `--longest:${longest}`,
   });
   const head = make("div", { role: "row" }, make("span", {
     role: "columnheader", class: "weights-corner",

@@ -50,7 +50,7 @@ function request(model, life) {
     input.toggleAttribute("aria-invalid", message !== "");
   }
   const form = make("form", {
-    class: "viz-bar",
+    class: "viz-bar viz-own",
     onsubmit(event) {
       event.preventDefault();
       button.disabled = true;
@@ -137,6 +137,7 @@ function render({ model, el }) {
     sentence.value = model.get("sentence");
     const view = model.get("view");
     detail.dataset.view = view;
+    detail.style.setProperty("--size", map.size);
     views.forEach((label) => { label.firstChild.checked = label.firstChild.value === view; });
     parts = [attention_detail[view](map, point), attention_detail.table(map)];
     picture.replaceChildren(parts[0].element);

@@ -44,8 +44,10 @@ def where(file: str, first: int) -> str:
 
 def colours() -> str:
     """Highlighting for notebooks, light and dark; the site's theme has its own."""
-    light = HtmlFormatter(style="xcode").get_style_defs(".viz-source")
-    dark = HtmlFormatter(style="github-dark").get_style_defs(
+    light = HtmlFormatter(style="xcode", nobackground=True).get_style_defs(
+        ".viz-source"
+    )
+    dark = HtmlFormatter(style="github-dark", nobackground=True).get_style_defs(
         [f"{page.strip()} .viz-source" for page in DARK.split(",")]
     )
     return f"<style>{palette_css(['ink', 'soft'])}{sheet('still')}{light}{dark}</style>"

@@ -129,7 +129,8 @@ def to_svg(fig: Figure, *, alt: str, prefix: str = "") -> str:
     width, height = (round(72 * inches, 2) for inches in fig.get_size_inches())
     root = (
         f'<svg class="viz viz-still" role="img" aria-label="{html.escape(alt)}" '
-        f'viewBox="0 0 {width:g} {height:g}" style="--width:{width * 4 / 3:.0f}px" '
+        f'viewBox="0 0 {width:g} {height:g}" '
+        f'style="display:block;width:100%;max-width:{width * 4 / 3:.0f}px;height:auto" '
         f'fill="currentColor" stroke-linejoin="round">'
     )
     return re.sub(r"<svg\b.*?>", lambda m: root, body, count=1, flags=re.S)
