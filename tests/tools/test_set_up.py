@@ -74,6 +74,7 @@ def test_an_environment_without_pip_is_not_usable(elsewhere):
             "WARNING: Retrying … NewConnectionError('refused')\nERROR: No match",
             "network",
         ),
+        ("ERROR: no version fits a==9 (from versions: none)", "network"),
         ("npm error code ENOTFOUND\nnpm error network", "network"),
         ("ERROR: [Errno 28] No space left on device", "disk is full"),
         ("x\nERROR: No matching distribution found for a==9\n", "No matching"),
@@ -127,7 +128,7 @@ def test_an_unreachable_npm_registry_is_one_line(elsewhere, monkeypatch):
     monkeypatch.setenv("npm_config_registry", NOWHERE)
     monkeypatch.setenv("npm_config_cache", str(elsewhere / "cache"))
     monkeypatch.setenv("npm_config_fetch_retries", "0")
-    with pytest.raises(steps.Problem, match="No connection.*browser's files"):
+    with pytest.raises(steps.Problem, match=r"No connection.*browser's files"):
         set_up.install_browser_files()
     assert not set_up.VENDOR.exists()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from IPython.core.formatters import format_display_data
 from IPython.display import display as show_output
 
@@ -16,6 +17,8 @@ UNSEEN = "application/papermill.record/"  # kinds of output that no notebook sho
 
 def glue(name: str, value: Any, display: bool = True) -> None:
     """Keeps what `value` looks like as `name`, for {glue}`name` in the text."""
+    if isinstance(value, np.generic):  # 0.5, not np.float64(0.5): the text formats it
+        value = value.item()
     data, metadata = format_display_data(value)
     prefix = "" if display else UNSEEN
     metadata["scrapbook"] = {"name": name, "mime_prefix": prefix}
