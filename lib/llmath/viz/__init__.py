@@ -1,13 +1,13 @@
 """arrays → figures: still ones that follow the theme, live ones that need no kernel"""
 
-from . import style
-from .attention_explorer import AttentionExplorer
-from .frames import slider
-from .glued import glue
-from .live import LiveFigure
-from .plotly import plot
-from .source import show_source
-from .svg import show
+from llmath.viz import style
+from llmath.viz.attention_explorer import AttentionExplorer
+from llmath.viz.frames import slider
+from llmath.viz.glued import glue
+from llmath.viz.live import LiveFigure
+from llmath.viz.plotly import plot
+from llmath.viz.source import show_source
+from llmath.viz.svg import show
 
 __all__ = [
     "AttentionExplorer",

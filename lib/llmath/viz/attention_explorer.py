@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import traitlets
 
-from .live import LiveFigure, static_build
+from llmath.viz.live import LiveFigure, static_build
 
 STEPS = 65535  # a weight is stored as a multiple of 1/65535: off by at most 7.7e-6
 Sentence = tuple[str, Sequence[str], Any]  # title, tokens, maps (L H T T)

@@ -12,8 +12,8 @@ import traitlets
 from IPython.display import clear_output, display
 from matplotlib.figure import Figure
 
-from .live import LiveFigure, static_build
-from .svg import show, to_svg
+from llmath.viz.live import LiveFigure, static_build
+from llmath.viz.svg import show, to_svg
 
 FRAME = "frame-of-this-figure"  # the frames share their ids: one is shown at a time
 Alt = str | Callable[[Any], str]

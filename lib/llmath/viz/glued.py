@@ -15,8 +15,11 @@ from IPython.display import display as show_output
 UNSEEN = "application/papermill.record/"  # kinds of output that no notebook shows
 
 
-def glue(name: str, value: Any, display: bool = True) -> None:
-    """Keeps what `value` looks like as `name`, for {glue}`name` in the text."""
+def glue(name: str, value: Any, *, display: bool = False) -> None:
+    """Keeps what `value` looks like as `name`, for {glue}`name` in the text.
+
+    Unseen, unless `display` is true.
+    """
     if isinstance(value, np.generic):  # 0.5, not np.float64(0.5): the text formats it
         value = value.item()
     data, metadata = format_display_data(value)

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import anywidget
 import traitlets
 
-from .style import palette_css
+from llmath.viz.style import palette_css
 
 HERE = Path(__file__).parent
 NOT_STATE = {"layout", "tabbable", "tooltip"}  # DOMWidget's own, of no use on a page

@@ -15,8 +15,8 @@ import plotly.graph_objects as go
 import plotly.io
 from IPython.display import display
 
-from . import style
-from .live import embed, static_build
+from llmath.viz import style
+from llmath.viz.live import embed, static_build
 
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif'
 MARGIN = {"l": 64, "r": 16, "t": 52, "b": 56}  # px

@@ -13,8 +13,8 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from .live import sheet, static_build
-from .style import DARK, palette_css
+from llmath.viz.live import sheet, static_build
+from llmath.viz.style import DARK, palette_css
 
 LIBRARY = Path(__file__).parents[2]  # the folder `lib`
 LONG = 30  # lines; longer ones are folded

@@ -159,6 +159,6 @@ def rc() -> dict[str, object]:
 
 def use() -> None:
     """Switches matplotlib to the book's style, for this notebook."""
-    for name in MAPS:
-        matplotlib.colormaps.register(colormap(name), force=True)
+    for name in set(MAPS) - set(matplotlib.colormaps):
+        matplotlib.colormaps.register(colormap(name))
     matplotlib.rcParams.update(rc())

@@ -22,8 +22,8 @@ from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.figure import Figure
 from PIL import Image
 
-from . import style
-from .live import sheet, static_build
+from llmath.viz import style
+from llmath.viz.live import sheet, static_build
 
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 NAMES = {pair.light: name for name, pair in style.shades().items()} | {"#000000": "ink"}
