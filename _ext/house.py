@@ -2,8 +2,7 @@
 
 - the 1.5 MB icon script goes: the same icons come as a web font with the theme's CSS;
 - the Colab button opens the published notebook (branch `notebooks`), in which the raw
-  MyST of the source is resolved into plain Markdown;
-- BOOK_SOLUTIONS=0 builds the book without solutions.
+  MyST of the source is resolved into plain Markdown.
 """
 
 from __future__ import annotations

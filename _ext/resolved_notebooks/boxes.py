@@ -107,7 +107,7 @@ def _(node: proof_node, page: Page) -> list[str]:
     first = next(iter(box.findall(nodes.Text)), None)
     if first is not None and first.astext().startswith("Proof. "):
         first.parent.replace(first, nodes.Text(first.astext()[len("Proof. ") :]))
-    return boxed("Proof.", box, page)
+    return boxed("Proof", box, page)
 
 
 @block.register

@@ -59,12 +59,13 @@ class Page:
 
     def address(self, link: nodes.Element) -> str:
         """Where a resolved reference leads from the notebook; "" if nowhere."""
-        if link.get("refid"):
-            return "#" + slug(link["refid"])
         uri = link.get("refuri", "")
-        if not link.get("internal"):
+        if link.get("refid"):
+            target = f"{self.url}#{link['refid']}"
+        elif link.get("internal"):
+            target = urljoin(self.url, uri)
+        else:
             return quote(uri, safe="%/:=&?~#+!$,;'@*[]-._")
-        target = urljoin(self.url, uri)
         if citation := self.citations.get(target):
             self.cited.add(citation.key)
             return "#" + slug(f"ref-{citation.key}")
@@ -75,8 +76,9 @@ class Page:
 
     def look_for_links(self, doctree: nodes.document) -> None:
         """Only what a link leads to gets an anchor."""
-        links = (link for link in doctree.findall(nodes.Element) if is_link(link))
-        found = {self.address(link) for link in links}
+        links = [n for n in doctree.findall(nodes.Element) if is_link(n)]
+        shown = [n for n in links if not isinstance(n.parent, nodes.title)]
+        found = {self.address(link) for link in shown}
         self.wanted = {address[1:] for address in found if address.startswith("#")}
 
     def anchor(self, names: list[str]) -> str:
