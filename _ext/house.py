@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,6 @@ LEFT_OUT = "/* Left out: the icons come from the web font. */\n"
 def configure(app: Sphinx, config: Config) -> None:
     """Jupyter Book fills html_theme_options itself; ours are added to them."""
     config.html_theme_options.update(config.house_theme_options)
-    config.hide_solutions = os.environ.get("BOOK_SOLUTIONS", "1") == "0"
 
 
 def lead_to_published(
