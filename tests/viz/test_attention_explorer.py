@@ -12,17 +12,10 @@ from hypothesis.extra.numpy import arrays
 
 from llmath.viz import AttentionExplorer
 from llmath.viz.attention_explorer import STEPS, label, look, pack, unpack
+from samples import maps_of
 
 HALF_STEP = 0.5 / STEPS + 1e-12  # 7.6e-6
 weights = st.floats(0, 1)
-
-
-def maps_of(layers, heads, size, *, causal=True, seed=0):
-    """Rows that sum to one, from random scores."""
-    scores = np.random.default_rng(seed).normal(size=(layers, heads, size, size))
-    mask = np.tril(np.ones((size, size))) if causal else np.ones((size, size))
-    a = np.exp(2 * scores) * mask
-    return a / a.sum(-1, keepdims=True)
 
 
 def sentence(text="the cat ran", **kwargs):
@@ -50,7 +43,8 @@ def test_packing_by_hand():
 @pytest.mark.parametrize(
     ("token", "place", "shown"),
     [("The", 0, "The"), (" cat", 1, "cat"), ("ing", 2, "-ing"), (".", 3, "."),
-     ("\n", 1, "↵"), (" ", 1, "␣"), ("</b>", 1, "</b>")],
+     ("\n", 1, "↵"), (" ", 1, "␣"), ("</b>", 1, "</b>"),
+     (" incomprehensibly", 1, "incomprehensi…")],
 )  # fmt: skip
 def test_labels(token, place, shown):
     assert label(token, place) == shown

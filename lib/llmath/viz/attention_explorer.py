@@ -11,6 +11,7 @@ import traitlets
 from llmath.viz.live import LiveFigure, static_build
 
 STEPS = 65535  # a weight is stored as a multiple of 1/65535: off by at most 7.7e-6
+LONGEST = 14  # letters of a token that are shown
 Sentence = tuple[str, Sequence[str], Any]  # title, tokens, maps (L H T T)
 
 
@@ -34,6 +35,8 @@ def unpack(data: bytes, size: int, *, layers: int, heads: int, causal: bool):
 def label(token: str, place: int) -> str:
     """A token as a reader wants it: no leading space, "-ing" inside a word, "↵"."""
     text = token.strip(" ").replace("\n", "↵").replace("\t", "⇥")
+    if len(text) > LONGEST:
+        text = text[: LONGEST - 1] + "…"
     inside = place > 0 and token[:1].isalnum()
     return f"-{text}" if inside else text or "␣"
 

@@ -1,0 +1,72 @@
+"""The other figures on a page from disk, and what holds for all of them"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from llmath.viz import style
+
+ROOT = Path(__file__).resolve().parents[2]
+PALETTE = style.SERIES["blue"]
+everywhere = pytest.mark.parametrize(
+    ("theme", "width"),
+    [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)],
+)
+
+
+@everywhere
+def test_nothing_overflows_and_everything_has_a_name(open_page, theme, width):
+    page = open_page(theme=theme, width=width)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.add_script_tag(path=ROOT / "node_modules" / "axe-core" / "axe.min.js")
+    found = page.evaluate(
+        "axe.run('main', { preload: false }).then((r) => r.violations)"
+    )
+    assert [(v["id"], [n["html"] for n in v["nodes"]][:3]) for v in found] == []
+
+
+def test_frames_by_keyboard(open_page):
+    figure = open_page().locator(".frames")
+    slider, picture = figure.locator("input"), figure.locator("svg")
+    assert picture.get_attribute("aria-label") == "Bars. height = 2."
+    slider.press("ArrowRight")
+    assert picture.get_attribute("aria-label") == "Bars. height = 3."
+    assert slider.get_attribute("aria-valuetext") == "3"
+    assert "Height 3" in picture.inner_html()
+
+
+def test_only_those_who_want_motion_get_it(open_page):
+    assert open_page(motion="reduce").locator(".frames-play").count() == 0
+    page = open_page(motion="no-preference")
+    page.locator(".frames-play").click()
+    page.wait_for_function("document.querySelector('.frames output').value === '3'")
+    page.locator(".frames-play").click()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_plotly_follows_the_theme_and_shares_nothing(open_page, theme):
+    page = open_page()
+    page.evaluate("t => document.documentElement.dataset.theme = t", theme)
+    blue = getattr(PALETTE, theme)
+    rgb = f"rgb({', '.join(str(c) for c in bytes.fromhex(blue[1:]))})"
+    page.wait_for_function(
+        """(rgb) => getComputedStyle(
+        document.querySelector(".plotly-figure .point path")).fill === rgb""",
+        arg=rgb,
+    )
+    buttons = page.locator(".modebar-btn").evaluate_all(
+        "(all) => all.map((b) => b.dataset.title)"
+    )
+    assert buttons
+    assert not re.search("cloud|share|chart studio", " ".join(map(str, buttons)), re.I)
+
+
+def test_without_scripts_the_words_are_there(open_page):
+    page = open_page(java_script_enabled=False)
+    assert page.get_by_text("all 12 heads").first.is_visible()
+    assert page.get_by_text("Two bars in plotly.").is_visible()
+    assert page.locator(".viz-alt svg[role=img]").is_visible()
+    assert page.locator("form").count() == 0
