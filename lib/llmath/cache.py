@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-Keys = Float[Tensor, "B G S E"]
+New = Float[Tensor, "B G T E"]
+All = Float[Tensor, "B G S E"]
 
 
 class KVCache:
@@ -32,7 +33,7 @@ class KVCache:
             return torch.empty(0, dtype=torch.long)
         return self._positions
 
-    def extend(self, layer: int, k: Keys, v: Keys) -> tuple[Keys, Keys]:
+    def extend(self, layer: int, k: New, v: New) -> tuple[All, All]:
         """Write new keys and values behind the old ones; return all of them."""
         if torch.is_grad_enabled() and (k.requires_grad or v.requires_grad):
             raise ValueError(
@@ -49,7 +50,7 @@ class KVCache:
         """The pass is complete: its tokens, at these positions, are now remembered."""
         self._positions = torch.cat((self.positions.to(positions), positions))
 
-    def _room(self, layer: int, k: Keys, end: int) -> Tensor:
+    def _room(self, layer: int, k: New, end: int) -> Tensor:
         """This layer's store, with room for at least `end` tokens shaped like k."""
         if layer == len(self._stores):
             self._stores.append(k.new_empty(2, *k.shape[:2], 0, k.shape[3]))

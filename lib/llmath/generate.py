@@ -43,7 +43,7 @@ def generate(
     temperature: float = 0.0,
     generator: torch.Generator | None = None,
     stop: Collection[int] = (),
-    impl: str = "sdpa",
+    impl: str = "explicit",
 ) -> list[int]:
     """Continue `ids` by up to `n` tokens; returns the prompt with its continuation.
 

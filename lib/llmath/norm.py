@@ -13,6 +13,10 @@ def rms_norm(
     The mean square is taken in float32 at least: the square of a large float16 number
     overflows, and a bfloat16 mean keeps three digits.
     """
+    if gain.shape != x.shape[-1:]:
+        raise ValueError(
+            f"x has vectors of width {x.shape[-1]}, the gain has {tuple(gain.shape)}"
+        )
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
     rms = (wide.square().mean(dim=-1, keepdim=True) + eps).sqrt()
     return (wide / rms).to(x.dtype) * gain

@@ -40,7 +40,7 @@ def names(model: nn.Module) -> list[str]:
     return [name for name, _ in _probes(model)]
 
 
-class Activations(Mapping[str, Tensor]):
+class Activations(Mapping):
     """The tensors seen by the probes that `record` was asked for.
 
     Each holds the *latest* forward pass of the block, detached. A probe through which

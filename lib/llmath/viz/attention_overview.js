@@ -25,6 +25,7 @@ function overview({ layers, heads, choose }) {
     for (let l = 0; l < layers; l += 1) {
       const button = make("button", {
         type: "button", role: "gridcell", tabindex: "-1", title: `${l}.${h}`,
+        "aria-selected": "false",
         "aria-label": `layer ${l}, head ${h}`, style: `grid-area:${h + 2}/${l + 2}`,
         onclick: () => choose(l, h), onfocus: () => stop(h, l),
       });

@@ -1,0 +1,337 @@
+"""Transformer: against NumPy, causality, caches, chunks, positions, refusals"""
+
+import dataclasses
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import llmath
+from llmath.cache import KVCache
+from llmath.config import ModelConfig
+from llmath.model import Transformer
+from llmath.probe import record
+from llmath.reference.attention import attention, causal_mask
+from llmath.reference.mlp import swiglu
+from llmath.reference.norm import rms_norm
+from llmath.reference.rope import rope
+
+CONFIG = ModelConfig(
+    vocab_size=50,
+    n_layers=3,
+    d_model=24,
+    n_heads=6,
+    n_kv_heads=2,
+    d_ff=32,
+    context_length=40,
+)
+IMPLS = ("explicit", "sdpa")
+seeds = st.integers(0, 2**31)
+
+
+def vary(**changes) -> ModelConfig:
+    return dataclasses.replace(CONFIG, **changes)
+
+
+def trained(config=CONFIG) -> Transformer:
+    """Weights of a size at which every part of the model matters."""
+    model = Transformer(config).double().requires_grad_(False)
+    generator = torch.Generator().manual_seed(1)
+    for name, parameter in model.named_parameters():
+        parameter.normal_(std=0.3, generator=generator)
+        if "norm" in name:
+            parameter.add_(1)
+    return model
+
+
+MODEL = trained()
+
+
+def ids(T, seed=0, B=2):
+    return torch.randint(0, 50, (B, T), generator=torch.Generator().manual_seed(seed))
+
+
+def close(a, b, tolerance=1e-10):
+    torch.testing.assert_close(a, b, atol=tolerance, rtol=tolerance)
+
+
+# Against NumPy
+
+
+def in_numpy(model: Transformer, ids: np.ndarray) -> np.ndarray:
+    """The whole forward pass from the reference's formulas."""
+    c = model.config
+    W = {name: w.numpy() for name, w in model.state_dict().items()}
+    place = np.arange(ids.shape[1])
+
+    def linear(x, name):
+        return x @ W[f"{name}.weight"].T + W.get(f"{name}.bias", 0)
+
+    def heads(x):
+        return x.reshape(*x.shape[:2], -1, c.d_head).swapaxes(1, 2)
+
+    def turned(x):
+        return rope(x, place, base=c.rope_base) if c.position == "rope" else x
+
+    def norm(x, name):
+        return rms_norm(x, W[f"{name}.weight"], eps=c.norm_eps)
+
+    x = W["embedding.weight"][ids]
+    for i in range(c.n_layers):
+        block = f"blocks.{i}"
+        y = norm(x, f"{block}.norm_attn")
+        q, k, v = (heads(linear(y, f"{block}.attn.w_{name}")) for name in "qkv")
+        z = attention(turned(q), turned(k), v, causal_mask(place, place))
+        x = x + linear(z.swapaxes(1, 2).reshape(x.shape), f"{block}.attn.w_o")
+        y = norm(x, f"{block}.norm_mlp")
+        h = swiglu(linear(y, f"{block}.mlp.w_gate"), linear(y, f"{block}.mlp.w_up"))
+        x = x + linear(h, f"{block}.mlp.w_down")
+    table = W["embedding.weight"] if c.tie_embeddings else W["unembedding.weight"]
+    return norm(x, "norm") @ table.T
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"n_kv_heads": 6},
+        {"n_kv_heads": 1},
+        {"bias": True, "tie_embeddings": False},
+        {"position": "none", "norm_eps": 0.1},
+        {"rope_base": 50.0, "n_layers": 1},
+    ],
+    ids=str,
+)
+def test_equals_numpy(changes):
+    model = trained(vary(**changes))
+    expected = torch.from_numpy(in_numpy(model, ids(9).numpy()))
+    for impl in IMPLS:
+        close(model(ids(9), impl=impl), expected)
+
+
+def test_both_paths_agree_in_float32():
+    model = trained().float()
+    close(model(ids(20), impl="sdpa"), model(ids(20)), 2e-5)
+
+
+@pytest.mark.gpu
+def test_the_gpu_agrees():
+    model, x = trained().float(), ids(30)
+    expected = model(x)
+    model, x = model.cuda(), x.cuda()
+    for impl in IMPLS:
+        close(model(x, impl=impl).cpu(), expected, 2e-4)
+        cache = KVCache()
+        parts = [model(part, cache=cache, impl=impl) for part in x.split(7, dim=1)]
+        close(torch.cat(parts, dim=1).cpu(), expected, 2e-4)
+
+
+# Invariants
+
+
+@given(seeds, st.integers(1, 11), st.sampled_from(IMPLS))
+def test_the_future_cannot_change_the_past(seed, t, impl):
+    x, y = ids(12, seed), ids(12, seed + 1)
+    y[:, :t] = x[:, :t]
+    a, b = MODEL(x, impl=impl), MODEL(y, impl=impl)
+    close(a[:, :t], b[:, :t], 1e-12)
+
+
+@settings(max_examples=25)
+@given(seeds, st.lists(st.integers(1, 6), min_size=1, max_size=6))
+def test_any_chunks_with_a_cache_equal_the_whole(seed, sizes):
+    x = ids(sum(sizes), seed)
+    for impl in IMPLS:
+        cache = KVCache()
+        parts = [MODEL(p, cache=cache, impl=impl) for p in x.split(sizes, dim=1)]
+        close(torch.cat(parts, dim=1), MODEL(x))
+        assert cache.positions.tolist() == list(range(sum(sizes)))
+
+
+@given(seeds, st.integers(0, 28))
+def test_only_distances_count(seed, shift):
+    x = ids(12, seed)
+    close(MODEL(x, positions=torch.arange(12) + shift), MODEL(x))
+
+
+@given(seeds, st.permutations(range(9)))
+def test_one_layer_without_positions_sees_a_bag_of_earlier_tokens(seed, order):
+    model = trained(vary(position="none", n_layers=1))
+    x = ids(10, seed)
+    moved = x[:, [*order, 9]]
+    close(model(moved)[:, -1], model(x)[:, -1])
+
+
+def test_sequences_of_a_batch_do_not_meet():
+    x = ids(8, B=3)
+    close(MODEL(x)[1:2], MODEL(x[1:2]))
+
+
+def test_given_positions_continue_a_cache_with_a_gap():
+    """Tokens 0–3 and 10–12 as one pass with these positions, and as two."""
+    x, places = ids(7), torch.tensor([0, 1, 2, 3, 10, 11, 12])
+    cache = KVCache()
+    MODEL(x[:, :4], cache=cache)
+    last = MODEL(x[:, 4:], cache=cache, positions=places[4:])
+    close(last, MODEL(x, positions=places)[:, 4:])
+    one_more = ids(1, 5)
+    after = MODEL(one_more, cache=cache)  # counts on from 12
+    places = torch.tensor([*places, 13])
+    close(after, MODEL(torch.cat((x, one_more), 1), positions=places)[:, -1:])
+
+
+def test_the_last_residual_unembeds_to_the_logits():
+    with record(MODEL, "blocks.2.resid_post") as acts:
+        logits = MODEL(ids(5))
+    assert torch.equal(MODEL.unembed(acts["blocks.2.resid_post"]), logits)
+    assert torch.equal(MODEL.unembed(MODEL.residual(ids(5))), logits)
+
+
+# New weights
+
+
+def test_the_same_seed_is_the_same_model_and_chance_is_left_alone():
+    state = torch.get_rng_state()
+    a, b, c = Transformer(CONFIG), Transformer(CONFIG), Transformer(CONFIG, seed=1)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(map(torch.equal, a.parameters(), b.parameters()))
+    assert not torch.equal(a.embedding.weight, c.embedding.weight)
+
+
+def test_initial_spread():
+    config = vary(d_model=240, d_ff=320, n_layers=8, bias=True)
+    for name, w in Transformer(config).named_parameters():
+        if "norm" in name:
+            assert (w == 1).all()
+        elif name.endswith("bias"):
+            assert (w == 0).all()
+        else:
+            added = name.endswith(("w_o.weight", "w_down.weight"))
+            expected = 0.02 / math.sqrt(16) if added else 0.02
+            assert w.std().item() == pytest.approx(expected, rel=0.05), name
+
+
+def test_a_new_model_knows_nothing():
+    """Its loss is that of a uniform guess, ln V."""
+    logits, targets = Transformer(CONFIG)(ids(20)), ids(20, seed=1)
+    loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+    assert loss.item() == pytest.approx(math.log(50), abs=0.05)
+
+
+def test_number_of_parameters():
+    V, D, F, L, G, E = 50, 24, 32, 3, 2, 4
+    per_block = 2 * D * D + 2 * D * G * E + 3 * D * F + 2 * D
+    counted = sum(p.numel() for p in Transformer(CONFIG).parameters())
+    assert counted == V * D + L * per_block + D
+    untied = Transformer(vary(tie_embeddings=False))
+    assert sum(p.numel() for p in untied.parameters()) == counted + V * D
+
+
+def test_it_learns_one_sentence_by_heart():
+    model = Transformer(CONFIG)
+    x = ids(12, B=1)
+    optimiser = torch.optim.Adam(model.parameters(), lr=1e-2)
+    for _ in range(60):
+        loss = torch.nn.functional.cross_entropy(model(x)[0, :-1], x[0, 1:])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert loss.item() < 0.01
+
+
+def test_compiles_as_one_graph_with_the_same_logits():
+    """In a process of its own: the tests' shape checks do not compile."""
+    code = """
+import torch
+from llmath.config import ModelConfig
+from llmath.model import Transformer
+model = Transformer(ModelConfig(vocab_size=50, n_layers=2, d_model=24, n_heads=6,
+                                n_kv_heads=2, d_ff=32, context_length=40))
+ids = torch.arange(20).view(2, 10)
+for impl in ("explicit", "sdpa"):
+    compiled = torch.compile(model, backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(ids, impl=impl), model(ids, impl=impl))
+"""
+    library = Path(llmath.__file__).parent.parent
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=library)
+
+
+# What is refused
+
+
+@pytest.mark.usefixtures("untyped")
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [
+        (torch.zeros(5, dtype=torch.long), r"\(batch, tokens\).* got \(5,\)"),
+        (torch.zeros(2, 0, dtype=torch.long), r"at least one token; got \(2, 0\)"),
+        (torch.zeros(2, 5), "whole numbers, got dtype torch.float32"),
+        (torch.full((1, 3), 50), "0 to 49; 3 of 3 .*: 50, 50, 50"),
+        (torch.full((1, 3), -1), "0 to 49"),
+        (torch.zeros(1, 41, dtype=torch.long), "41 tokens exceed .* context of 40"),
+    ],
+)
+def test_ids_that_make_no_sense(x, words):
+    with pytest.raises(ValueError, match=words):
+        MODEL(x)
+
+
+@pytest.mark.usefixtures("untyped")
+@pytest.mark.parametrize(
+    ("positions", "words"),
+    [
+        (torch.arange(4), r"each of the 3 tokens; got shape \(4,\)"),
+        (torch.arange(3)[None], r"\(1, 3\)"),
+        (torch.arange(3.0), "torch.float32"),
+        (torch.tensor([-1, 0, 1]), "positions -1 … 1 lie outside 0 … 39"),
+        (torch.tensor([38, 39, 40]), "positions 38 … 40 lie outside 0 … 39"),
+    ],
+)
+def test_positions_that_make_no_sense(positions, words):
+    with pytest.raises(ValueError, match=words):
+        MODEL(ids(3), positions=positions)
+
+
+def test_a_cache_does_not_take_positions_it_already_holds():
+    cache = KVCache()
+    MODEL(ids(4), cache=cache)
+    with pytest.raises(ValueError, match=r"0 … 2 lie outside 4 … 39.*first 4"):
+        MODEL(ids(3), cache=cache, positions=torch.arange(3))
+
+
+def test_a_full_cache_says_so():
+    cache = KVCache()
+    MODEL(ids(39), cache=cache)
+    with pytest.raises(ValueError, match="41 tokens exceed the model's context of 40"):
+        MODEL(ids(2), cache=cache)
+    MODEL(ids(1), cache=cache)
+
+
+def test_a_pass_that_fails_leaves_the_cache_as_it_was():
+    model, cache, x = trained(), KVCache(), ids(6)
+    model(x[:, :3], cache=cache)
+    good = model.blocks[2].attn.w_q.weight.clone()
+    model.blocks[2].attn.w_q.weight.fill_(math.nan)
+    with pytest.raises(ValueError, match="attention scores are NaN"):
+        model(x[:, 3:], cache=cache)
+    model.blocks[2].attn.w_q.weight.copy_(good)
+    assert len(cache) == 3
+    close(model(x[:, 3:], cache=cache), model(x)[:, 3:])
+
+
+def test_a_cache_serves_one_batch():
+    cache = KVCache()
+    MODEL(ids(4, B=2), cache=cache)
+    with pytest.raises(ValueError, match=r"batch 2.*batch 3"):
+        MODEL(ids(1, B=3), cache=cache)
+
+
+def test_unknown_implementations():
+    with pytest.raises(ValueError, match='"explicit" nor "sdpa"'):
+        MODEL(ids(3), impl="fast")
