@@ -15,16 +15,20 @@ from sphinx.config import Config
 
 import addresses
 
-# What the extensions write, and what HTML and screen readers need.
+# What the extensions write, and what HTML, screen readers and scripts need.
 MENDED = (
-    # All proofs share an id; the style needs a class.
-    ('class="proof admonition" id="proof"', 'class="proof admonition proof-text"'),
-    (' id="proof-content">', ">"),
+    # All proofs share an id; a collapsed one has no title to click on.
+    (r'class="proof dropdown admonition" id="proof">\s*<p>Proof\. ',
+     'class="proof dropdown admonition proof-text">\n'
+     '<p class="admonition-title">Proof</p>\n<p>'),
+    (r'class="proof admonition" id="proof">\s*<p>Proof\. ',
+     'class="proof admonition proof-text">\n<p><em>Proof.</em> '),
+    (r' id="(?:proof|exercise|solution)-content">', ">"),
     # A name that hides the visible text.
-    ('<summary aria-label="Toggle hidden content">', "<summary>"),
+    (r'<summary aria-label="Toggle hidden content">', "<summary>"),
     # A list without list items.
-    ('<div role="list" class="citation-list">', '<div class="citation-list">'),
-)
+    (r'<div role="list" class="citation-list">', '<div class="citation-list">'),
+)  # fmt: skip
 LEFT_OUT = "/* Left out: the icons come from the web font. */\n"
 
 
@@ -47,7 +51,7 @@ def mend(
 ) -> None:
     for wrong, right in MENDED:
         if "body" in context:
-            context["body"] = context["body"].replace(wrong, right)
+            context["body"] = re.sub(wrong, right, context["body"])
 
 
 def trim(app: Sphinx, exception: Exception | None) -> None:

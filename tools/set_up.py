@@ -145,7 +145,7 @@ def copy_vendor(modules: Path, vendor: Path) -> None:
     for face in faces.glob("source-serif-4-*-wght-*.woff2"):
         name = face.stem.removeprefix("source-serif-4-")
         script, slope = name.split("-wght-")
-        if script in ("latin", "latin-ext", "greek"):
+        if script in ("latin", "greek"):
             shutil.copy(face, serif / f"{script}-{slope}.woff2")
     bundle = "plotly.js-cartesian-dist-min/plotly-cartesian.min.js"
     shutil.copy(modules / bundle, plotly / "plotly.min.js")

@@ -138,7 +138,7 @@ def test_what_the_site_serves_is_all_there():
     vendor = ROOT / "assets" / "vendor"
     assert {f.name for f in vendor.iterdir()} == {"katex", "plotly", "serif"}
     assert len(list((vendor / "katex" / "fonts").glob("*.woff2"))) == 20
-    assert len(list((vendor / "serif").glob("*.woff2"))) == 6
+    assert len(list((vendor / "serif").glob("*.woff2"))) == 4
 
 
 def test_katex_is_the_one_that_sets_the_formulas():
