@@ -1,12 +1,13 @@
 """theme → our pages: what is left out, and where the buttons lead
 
-- the 1.5 MB icon script goes: the same icons come as a web font with the theme's CSS;
+- the 1.5 MB icon script goes: assets/icons.css draws the icons;
 - the Colab button opens the published notebook (branch `notebooks`), in which the raw
   MyST of the source is resolved into plain Markdown.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ MENDED = (
     # A list without list items.
     (r'<div role="list" class="citation-list">', '<div class="citation-list">'),
 )  # fmt: skip
-LEFT_OUT = "/* Left out: the icons come from the web font. */\n"
+LEFT_OUT = "/* Left out: icons.css draws the icons. */\n"
 
 
 def configure(app: Sphinx, config: Config) -> None:
