@@ -7,7 +7,7 @@ VENV := .venv/bin/python
 SH_PATHS := tools/python.sh .ci/run
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build book serve test lab lint format clean distclean
+.PHONY: help setup build book serve test test-colab lab lint format clean distclean
 
 help: ## this list
 	@echo "make book   builds the book and serves it on this machine"
@@ -32,6 +32,9 @@ test: setup ## sets up, builds and runs every test (TESTS="tests/test_attention.
 	@$(VENV) tools/browser.py
 	@$(RUN) tools/build.py
 	@$(VENV) -m pytest --junitxml=_build/test-results.xml $(TESTS)
+
+test-colab: build ## runs the notebooks from their first cell, as Colab would
+	@$(RUN) tools/try_colab.py
 
 lab: build ## opens the notebooks, with references resolved, in JupyterLab
 	@$(VENV) -m jupyterlab _build/notebooks
