@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 import browser as finder
 import static_page
 from llmath.viz import frames, style, svg
-from samples import Shown, bars, explorer, plotted
+from samples import Shown, bars, explorer, heat, plotted
 from steps import Problem
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,6 +68,7 @@ def address(tmp_path_factory) -> str:
         lambda: explorer(view="arcs"),
         lambda: frames.Frames(bars, [1, 2, 3], name="height", start=1, alt="Bars."),
         lambda: Shown(svg, lambda: svg.show(bars(1), alt="Two bars.")),
+        lambda: Shown(svg, lambda: svg.show(heat(), alt="A small heat map.")),
         plotted,
     )
     vendor = ROOT / "assets" / "vendor" / "plotly"

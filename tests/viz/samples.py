@@ -39,6 +39,14 @@ def bars(height):
     return fig
 
 
+def heat():
+    fig, ax = plt.subplots()
+    image = ax.imshow(np.eye(3), vmin=0, vmax=1, cmap="attention")
+    fig.colorbar(image, label="weight")
+    ax.set(xlabel="key", ylabel="query", title="Each looks at itself")
+    return fig
+
+
 class Shown:
     """What a function of viz displays, as if it were a figure with a bundle."""
 

@@ -70,3 +70,13 @@ def test_without_scripts_the_words_are_there(open_page):
     assert page.get_by_text("Two bars in plotly.").is_visible()
     assert page.locator(".viz-alt svg[role=img]").is_visible()
     assert page.locator("form").count() == 0
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_one_of_two_images_is_seen(open_page, theme):
+    page = open_page(theme=theme)
+    there = page.locator("image").evaluate_all(
+        """(images) => images.filter((i) => getComputedStyle(i).display !== "none")
+          .map((i) => i.getAttribute("class"))"""
+    )
+    assert there == [f"viz-{theme}"]

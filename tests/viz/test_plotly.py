@@ -20,7 +20,7 @@ def shown(monkeypatch) -> list:
 
 
 def figure(**layout):
-    titles = {"xaxis_title": "step", "yaxis_title": "loss (nats)"}
+    titles = {"title": "Loss", "xaxis_title": "step", "yaxis_title": "loss (nats)"}
     return go.Figure(go.Scatter(x=[1, 2], y=[2, 1])).update_layout(**titles | layout)
 
 
@@ -44,17 +44,23 @@ def test_a_notebook_gets_plotlys_own(shown, monkeypatch):
     assert original.layout.template.layout.font.color != style.ink  # left as it was
 
 
-def test_legend_makes_room_for_itself(shown, monkeypatch):
-    monkeypatch.delenv("BOOK_STATIC", raising=False)
-    house.plot(figure(), alt="One line.")
-    house.plot(figure().add_scatter(y=[1]), alt="Two lines.")
-    one, two = (f.layout.template.layout.margin.t for f in shown)
-    assert two - one == house.LEGEND
+def test_legend_and_menu_have_rows_of_their_own():
+    menu = {"buttons": [{"method": "relayout", "label": "log", "args": [{}]}]}
+    plain = figure()
+    two = figure().add_scatter(y=[1])
+    both = figure(updatemenus=[menu]).add_scatter(y=[1])
+    layouts = [house.arranged(f).layout.template.layout for f in (plain, two, both)]
+    top = [layout.margin.t for layout in layouts]
+    assert top == [top[0], top[0] + house.LEGEND, top[0] + house.MENU]
+    assert [layout.legend.yanchor for layout in layouts[1:]] == ["bottom", "bottom"]
+    assert layouts[2].legend.yref == "container"  # below the axes: the menu is above
 
 
 def test_titles_and_alternatives_are_required(shown):
     with pytest.raises(ValueError, match="yaxis"):
         house.plot(figure(yaxis_title=None), alt="A line.")
+    with pytest.raises(ValueError, match="figure"):
+        house.plot(figure(title=None), alt="A line.")
     with pytest.raises(ValueError, match="alt"):
         house.plot(figure(), alt="")
     house.plot(figure(yaxis_title=None, yaxis_visible=False), alt="A line.")

@@ -20,7 +20,7 @@ from llmath.viz.live import embed, static_build
 
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif'
 MARGIN = {"l": 64, "r": 16, "t": 52, "b": 56}  # px
-LEGEND = 28  # px more at the top
+LEGEND, MENU = 28, 48  # px more at the top, if there is one
 HEIGHT = 400  # px, unless the figure has its own
 _numbers = itertools.count()
 
@@ -43,7 +43,15 @@ def layout() -> dict[str, Any]:
         "title": {"font": {"size": 14}, "standoff": 8},
         "automargin": True,
     }
-    button = {"bgcolor": style.paper, "bordercolor": style.grey}
+    menu = {  # under the title
+        "bgcolor": style.paper,
+        "bordercolor": style.grey,
+        "pad": {"b": 10},
+        "x": 0,
+        "xanchor": "left",
+        "y": 1,
+        "yanchor": "bottom",
+    }
     return {
         "autosize": True,
         "colorscale": {
@@ -87,11 +95,12 @@ def layout() -> dict[str, Any]:
             "x": 0,
             "xanchor": "left",
             "xref": "container",
-            "y": 0.97,
+            "y": 1,
             "yanchor": "top",
+            "pad": {"t": 14},
         },
-        "updatemenudefaults": button,
-        "xaxis": axis,
+        "updatemenudefaults": menu,
+        "xaxis": axis | {"showgrid": False},
         "yaxis": axis,
     }
 
@@ -106,17 +115,31 @@ def template() -> go.layout.Template:
     )
 
 
+def arranged(fig: go.Figure) -> go.Figure:
+    """In the house layout, with a row each for the title, a menu and the legend."""
+    fig = go.Figure(fig).update_layout(template=template())
+    own = fig.layout.template.layout
+    legend = fig.layout.showlegend
+    if legend is None:
+        legend = len(fig.data) > 1
+    if fig.layout.updatemenus:
+        own.margin.t += MENU
+        own.legend.update(yref="container", y=0, yanchor="bottom")
+    elif legend:
+        own.margin.t += LEGEND
+    return fig
+
+
 def plot(fig: go.Figure, *, alt: str) -> None:
     """Shows a plotly figure in the book's look; `alt` says what it shows.
 
-    Every axis needs a title. The static page loads plotly.js when the figure is near.
+    It needs a title that states the finding, and one for each axis. The static page
+    loads plotly.js when the figure is near.
     """
     if not alt.strip():
         raise ValueError("alt says what the figure shows to those who cannot see it")
     _need_titles(fig)
-    fig = go.Figure(fig).update_layout(template=template())
-    if fig.layout.showlegend or (fig.layout.showlegend is None and len(fig.data) > 1):
-        fig.layout.template.layout.margin.t += LEGEND
+    fig = arranged(fig)
     if not static_build():
         display(fig)
         return
@@ -141,5 +164,7 @@ def _need_titles(fig: go.Figure) -> None:
         for axis in (*fig.select_xaxes(), *fig.select_yaxes())
         if not axis.title.text and axis.visible is not False
     ]
+    if not fig.layout.title.text:
+        untitled.insert(0, "figure")
     if untitled:
-        raise ValueError(f"no title: {', '.join(untitled)}; say what the axis measures")
+        raise ValueError(f"no title: {', '.join(untitled)}; say what is measured there")

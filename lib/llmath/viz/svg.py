@@ -42,6 +42,9 @@ class PageRenderer(RendererSVG):
 
 def drawn(fig: Figure) -> str:
     """What matplotlib writes, the same on every run."""
+    for axes in fig.axes:
+        if axes.images:
+            axes.grid(visible=False)  # or it would be drawn over the image
     file, dpi = io.StringIO(), fig.dpi
     width, height = fig.get_size_inches()
     with matplotlib.rc_context({"svg.hashsalt": "llmath"}):
