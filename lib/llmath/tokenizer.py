@@ -6,6 +6,7 @@ learnt first coming first. Bytes are 256, so no text is unknown; nothing is lost
 """
 
 import heapq
+import itertools
 import operator
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
@@ -131,29 +132,25 @@ class Tokenizer:
 
         A queue of candidates and a chain of living tokens make it O(n log n).
         """
-        ids, n = list(ids), len(ids)
+        ids, n, ranks = list(ids), len(ids), self._ranks
         left, right = list(range(-1, n - 1)), list(range(1, n + 1))
-        queue: list[tuple[int, int]] = []
-
-        def offer(i: int) -> None:
-            if i >= 0 and right[i] < n:
-                rank = self._ranks.get((ids[i], ids[right[i]]))
-                if rank is not None:
-                    heapq.heappush(queue, (rank, i))
-
-        for i in range(n - 1):
-            offer(i)
+        pairs = enumerate(itertools.pairwise(ids))
+        queue = [(ranks[pair], i) for i, pair in pairs if pair in ranks]
+        heapq.heapify(queue)
         while queue:
             rank, i = heapq.heappop(queue)
             j = right[i]
-            if j == n or self._ranks.get((ids[i], ids[j])) != rank:
+            if j == n or ranks.get((ids[i], ids[j])) != rank:
                 continue  # one of the two has merged with someone else since
             ids[i], ids[j] = self._merged[rank], None
             right[i] = right[j]
             if right[i] < n:
                 left[right[i]] = i
-            offer(left[i])
-            offer(i)
+            for start in (left[i], i):  # the new token has two new neighbours
+                if start >= 0 and right[start] < n:
+                    pair = ids[start], ids[right[start]]
+                    if pair in ranks:
+                        heapq.heappush(queue, (ranks[pair], start))
         return [i for i in ids if i is not None]
 
     def _encode_piece(self, piece: str) -> list[int]:
