@@ -124,7 +124,8 @@ def arranged(fig: go.Figure) -> go.Figure:
         legend = len(fig.data) > 1
     if fig.layout.updatemenus:
         own.margin.t += MENU
-        own.legend.update(yref="container", y=0, yanchor="bottom")
+        if fig.layout.legend.y is None:
+            own.legend.update(yref="container", y=0, yanchor="bottom")
     elif legend:
         own.margin.t += LEGEND
     return fig
