@@ -13,6 +13,7 @@ a link, and how it is read, is in equation_facts.py.
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
 from docutils import nodes
@@ -28,6 +29,7 @@ from equation_facts import Facts, Implementation
 
 logger = logging.getLogger(__name__)
 HERE = Path(__file__).parent
+END_OF_SENTENCE = re.compile(r"(\\[,;:! ]|\s)*[.,;]?\s*$")
 
 
 class equation_index(nodes.General, nodes.Element):
@@ -133,28 +135,23 @@ def equation_link(app: Sphinx, page: str, label: str) -> nodes.reference | None:
 
 
 def row(*cells: list[nodes.Node]) -> nodes.row:
-    entries = [nodes.entry("", nodes.paragraph("", "", *cell)) for cell in cells]
-    return nodes.row("", *entries)
+    return nodes.row("", *(nodes.entry("", *cell) for cell in cells))
 
 
 def table(heads: tuple[str, ...], rows: list[nodes.row]) -> nodes.table:
     group = nodes.tgroup("", cols=len(heads))
     group += [nodes.colspec(colwidth=1) for _ in heads]
-    group += nodes.thead("", row(*([nodes.Text(head)] for head in heads)))
+    group += nodes.thead("", row(*([nodes.paragraph("", head)] for head in heads)))
     group += nodes.tbody("", *rows)
     return nodes.table("", group, classes=["equation-index"])
 
 
 def index_row(app: Sphinx, page: str, label: str, formula: str) -> nodes.row:
-    facts, config = app.env.equation_facts, app.config
-    functions, tests = [], []
-    for function in facts.of(label):
-        gap = [nodes.Text(" ")] if functions else []
-        functions += [*gap, function_link(config, function)]
-        tests += [*gap, test_link(config, facts, function)]
-    shown = nodes.math("", rf"\displaystyle {formula.strip()}")
-    number = equation_link(app, page, label)
-    return row([number] if number else [], [shown], functions, tests)
+    bare = END_OF_SENTENCE.sub("", formula.strip())
+    shown = nodes.math_block("", bare, nowrap=False, number=None, label=None)
+    line = links_line(app.config, app.env.equation_facts, label)
+    number = equation_link(app, page, label) or nodes.Text("")
+    return row([nodes.paragraph("", "", number)], [shown, line])
 
 
 def index(app: Sphinx, page: str) -> list[nodes.Node]:
@@ -170,7 +167,7 @@ def index(app: Sphinx, page: str) -> list[nodes.Node]:
         rows = [index_row(app, page, *each) for each in formulas[chapter].items()]
         content += [
             nodes.rubric("", "", heading),
-            table(("Equation", "Formula", "Function", "Test"), rows),
+            table(("Equation", "Formula, function and test"), rows),
         ]
     return content
 

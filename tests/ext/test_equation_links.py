@@ -173,10 +173,16 @@ def test_equation_index(book):
     assert [number.get_text() for number in numbers] == ["(3.1)", "(3.2)", "(7.1)"]
     anchor = "chapters/03_attention.html#equation-eq-softmax"
     assert numbers[0]["href"] == anchor
-    formula, function, test = rows[0].select("td")[1:]
-    assert r"\frac{e^{z_i}}{\sum_j e^{z_j}}" in formula.get_text()
-    assert function.a["href"] == f"{BLOB}/lib/llmath/attention.py#L2-L4"
-    assert test.a["href"] == f"{BLOB}/tests/test_attention.py#L9"
+    cell = rows[0].select("td")[1]
+    assert r"\frac{e^{z_i}}{\sum_j e^{z_j}}" in cell.get_text()
+    function, test = cell.select("a")
+    assert function["href"] == f"{BLOB}/lib/llmath/attention.py#L2-L4"
+    assert test["href"] == f"{BLOB}/tests/test_attention.py#L9"
+
+
+def test_the_index_shows_formulas_without_the_sentence_s_end():
+    for formula in (r"x^2 .", "x^2", r"x^2\,,", "x^2 ;\n"):
+        assert equation_links.END_OF_SENTENCE.sub("", formula) == "x^2"
 
 
 def test_without_a_repository_there_are_names_but_no_links(build):
