@@ -2,7 +2,8 @@
 
 - the 1.5 MB icon script goes: assets/icons.css draws the icons;
 - the Colab button opens the published notebook (branch `notebooks`), in which the raw
-  MyST of the source is resolved into plain Markdown.
+  MyST of the source is resolved into plain Markdown;
+- what the extensions write is mended where HTML or screen readers need something else.
 """
 
 from __future__ import annotations
@@ -36,15 +37,20 @@ LEFT_OUT = "/* Left out: icons.css draws the icons. */\n"
 def configure(app: Sphinx, config: Config) -> None:
     """Jupyter Book fills html_theme_options itself; ours are added to them."""
     config.html_theme_options.update(config.house_theme_options)
+    link = f"[repository]({addresses.repository(config)})"
+    config.myst_substitutions = {**config.myst_substitutions, "repository": link}
 
 
 def lead_to_published(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
 ) -> None:
-    for group in context.get("header_buttons", []):
-        for button in group.get("buttons", []):
-            if button.get("text") == "Colab":
-                button["url"] = addresses.colab(app.config, Path(pagename).name)
+    """The Colab button, on chapters only: other pages are not published to run."""
+    buttons = context.get("header_buttons", [])
+    for group in [b for b in buttons if b.get("label") == "launch-buttons"]:
+        if not pagename.startswith("chapters/"):
+            buttons.remove(group)
+        for button in group["buttons"]:
+            button["url"] = addresses.colab(app.config, Path(pagename).name)
 
 
 def mend(
