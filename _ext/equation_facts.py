@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import test_names
+import named_tests
 
 NAME = r"(?:eq|der):[A-Za-z0-9_.-]+"
 LABEL = re.compile(rf"\$\$[ \t]*\(({NAME})\)|^[ \t]*:label:[ \t]*({NAME})[ \t]*$", re.M)
@@ -61,7 +61,7 @@ class Facts:
     labels: tuple[tuple[str, Place], ...]
     citations: tuple[tuple[str, Place], ...]  # of every docstring, for dead labels
     implementations: tuple[Implementation, ...]
-    tests: dict[str, test_names.Use]
+    tests: dict[str, named_tests.Use]
     twins: frozenset[str]
 
     def of(self, label: str) -> list[Implementation]:
@@ -147,7 +147,7 @@ def gather(root: Path) -> Facts:
         labels=tuple(labels_in(root)),
         citations=tuple(dict.fromkeys(citations)),
         implementations=tuple(implementations),
-        tests=test_names.find(root, {i.name for i in implementations}),
+        tests=named_tests.find(root, {i.name for i in implementations}),
         twins=frozenset(twins),
     )
 

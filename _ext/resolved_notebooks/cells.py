@@ -16,6 +16,7 @@ from docutils import nodes
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from sphinx_exercise.nodes import solution_node
 
+from . import tables  # noqa: F401 (its rules register themselves)
 from .blocks import attached, block, joined
 from .boxes import folded, opened, solution_name
 from .inline import in_line

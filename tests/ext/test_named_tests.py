@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-import test_names
+import named_tests
 
 NAME = "llmath.attention.softmax"
 
@@ -41,7 +41,7 @@ NOT_FOUND = {
 def test_found(tmp_path, case):
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_attention.py").write_text(FOUND[case])
-    use = test_names.find(tmp_path, [NAME])[NAME]
+    use = named_tests.find(tmp_path, [NAME])[NAME]
     assert (use.file, use.line, use.test) == ("tests/test_attention.py", 4, "test_x")
 
 
@@ -49,7 +49,7 @@ def test_found(tmp_path, case):
 def test_not_found(tmp_path, case):
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_attention.py").write_text(NOT_FOUND[case])
-    assert test_names.find(tmp_path, [NAME]) == {}
+    assert named_tests.find(tmp_path, [NAME]) == {}
 
 
 def test_the_mirrored_file_and_a_real_test_speak_first(tmp_path):
@@ -58,7 +58,7 @@ def test_the_mirrored_file_and_a_real_test_speak_first(tmp_path):
     other = use + "def test_other():\n    softmax(1)\n"
     mirror = use + "CASES = [softmax]\n\ndef test_it():\n    softmax(1)\n"
     (tmp_path / "tests" / "test_a.py").write_text(other)
-    assert test_names.find(tmp_path, [NAME])[NAME].test == "test_other"
+    assert named_tests.find(tmp_path, [NAME])[NAME].test == "test_other"
     (tmp_path / "tests" / "sub" / "test_attention.py").write_text(mirror)
-    found = test_names.find(tmp_path, [NAME])[NAME]
+    found = named_tests.find(tmp_path, [NAME])[NAME]
     assert (found.file, found.test) == ("tests/sub/test_attention.py", "test_it")
