@@ -53,8 +53,6 @@ def load(
 
     For gradients with respect to its weights: `model.requires_grad_()`.
     """
-    if name not in MODELS:
-        raise ValueError(f"no pinned model {name!r}; there is {', '.join(MODELS)}")
     return load_gguf(find(name), dtype=dtype)
 
 
@@ -72,7 +70,8 @@ def load_gguf(
     if sources.keys() != wanted.keys():
         missing, extra = wanted.keys() - sources.keys(), sources.keys() - wanted.keys()
         raise ValueError(
-            f"the file lacks {sorted(missing)}, has besides {sorted(extra)}"
+            f"the file has no tensors for {sorted(missing)}, and no use for "
+            f"{sorted(extra)}"
         )
     for name, source in sources.items():
         if file.tensors[source].shape != wanted[name]:
@@ -90,6 +89,8 @@ def load_gguf(
 
 def find(name: str) -> Path:
     """Where the pinned file lies; refused unless its SHA-256 is the pinned one."""
+    if name not in MODELS:
+        raise ValueError(f"no pinned model {name!r}; there is {', '.join(MODELS)}")
     pinned = MODELS[name]
     spec = importlib.util.find_spec(pinned.package)
     if spec is None or not spec.submodule_search_locations:
