@@ -4,7 +4,6 @@
 
 RUN  := sh tools/python.sh
 VENV := .venv/bin/python
-SH_PATHS := tools/python.sh .ci/run
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build book serve test test-colab lab lint format clean distclean
