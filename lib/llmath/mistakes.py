@@ -120,6 +120,9 @@ RULES: Slips = {
     "It is the wrong way round: a token looks back, at s ≤ t.": lambda t, s: s >= t,
     "A token may look at itself as well: s ≤ t, not s < t.": lambda t, s: s < t,
     "True means *may look*; here it marks what is hidden.": lambda t, s: s > t,
+    "Rows are queries and columns keys; this is the transpose.": lambda t, s: (
+        (s <= t).T
+    ),
     "Every token may look everywhere: nothing is hidden.": lambda t, s: s == s + 0 * t,
     "Row numbers are compared. That is right only while counting starts at 0: compare "
     "the *positions* that are given.": lambda t, s: (
@@ -238,6 +241,7 @@ EXERCISES: Mapping[str, Exercise] = MappingProxyType(
                 "5 tokens, causal mask": (_Q, _K, _V, _causal(5, 5)),
                 "2 new tokens behind 4, causal mask": (_Q2, _K2, _V2, _causal(2, 6)),
                 "mask=None, every key may be seen": (_Q, _K, _V, None),
+                "scores in the thousands": (*_HUGE, _causal(3, 3)),
             },
             variants=_combine(_attention, SCALES, MASKINGS, NORMALISATIONS, READINGS),
         ),

@@ -1,0 +1,187 @@
+"""check: right answers, every usual mistake, and whatever else a function may do"""
+
+import math
+
+import pytest
+import torch
+
+from llmath import attention
+from llmath.exercise import check
+from llmath.mistakes import EXERCISES
+
+OF_THE_LIBRARY = [name for name in EXERCISES if hasattr(attention, name)]
+
+
+def verdict(capsys, name, fn) -> str:
+    """What is printed about a wrong function."""
+    assert check(name, fn) is False
+    text = capsys.readouterr().out
+    assert text.startswith(f"✗ {name}: ")
+    assert text.count("\n") <= 3
+    return text
+
+
+@pytest.mark.parametrize("name", OF_THE_LIBRARY)
+def test_the_librarys_own_functions_pass(capsys, name):
+    assert check(name, getattr(attention, name)) is True
+    assert capsys.readouterr().out.startswith(f"✓ {name}: agrees")
+
+
+def weights(q, k, mask, *, scale=True, hide=True, fill=-math.inf, dim=-1, after=False):
+    """As a reader writes it, with every usual way to go wrong."""
+    scores = q @ k.transpose(-1, -2)
+    if scale:
+        scores = scores / (math.sqrt(q.shape[-1]) if scale is True else scale)
+    if hide and mask is not None and not after:
+        scores = scores.masked_fill(mask if hide == "seen" else ~mask, fill)
+    A = scores.softmax(dim) if dim is not None else scores
+    return A * mask if after and mask is not None else A
+
+
+def in_float64(q, k, mask):
+    return weights(q.double(), k.double(), mask)
+
+
+def test_a_readers_right_answer(capsys):
+    assert check("attention_weights", weights)
+    assert check("attention_weights", lambda *x: weights(*x, fill=-1e9))
+    assert check("attention_weights", in_float64)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        ({"scale": False}, "not divided by √E"),
+        ({"scale": 4}, "divided by E; it is its root"),
+        ({"scale": 0.5}, "multiplied by √E"),
+        ({"dim": -2}, "down the columns"),
+        ({"dim": 1}, "over axis 1"),
+        ({"dim": 0}, "over axis 0"),
+        ({"dim": None}, "softmax is missing"),
+        ({"hide": False}, "see the future"),
+        ({"hide": "seen"}, "the wrong way round"),
+        ({"fill": 0}, r"e^0 = 1"),
+        ({"fill": 1e-9}, r"e^0 = 1"),
+        ({"after": True}, "after the softmax"),
+        ({"scale": False, "hide": False}, "not divided by √E. Also: The mask is not"),
+        ({"scale": 4, "dim": -2, "fill": 0}, "its root, √E. Also: Hidden"),
+    ],
+    ids=str,
+)
+def test_mistakes_in_the_weights(capsys, wrong, hint):
+    text = verdict(capsys, "attention_weights", lambda *x: weights(*x, **wrong))
+    assert hint in text
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        (lambda q, k, v, m: weights(q, k, m), "still have to mix the values"),
+        (lambda q, k, v, m: weights(q, k, m).mT @ v, "from the wrong side"),
+        (lambda q, k, v, m: weights(q, k, m, scale=False) @ v, "not divided by √E"),
+        (lambda q, k, v, m: weights(q, k, None) @ v, "see the future"),
+    ],
+)
+def test_mistakes_in_attention(capsys, wrong, hint):
+    assert check("attention", lambda q, k, v, m: weights(q, k, m) @ v)
+    capsys.readouterr()
+    assert hint in verdict(capsys, "attention", wrong)
+
+
+def naive(z):
+    e = z.exp()
+    return e / e.sum(-1, keepdim=True)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        (naive, "overflowed: subtract the largest"),
+        (torch.exp, "not divided by their sum"),
+        (lambda z: z.softmax(-2), "down the columns"),
+        (lambda z: z * 2, "rows do not sum to 1"),
+    ],
+)
+def test_mistakes_in_the_softmax(capsys, wrong, hint):
+    assert hint in verdict(capsys, "softmax", wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        (lambda t, s: s[None] < t[:, None], "at itself as well"),
+        (lambda t, s: s[None] >= t[:, None], "the wrong way round"),
+        (lambda t, s: s[None] > t[:, None], "marks what is hidden"),
+        (lambda t, s: s[:, None] <= t, "this is the transpose"),
+        (lambda t, s: s <= t, "the shape (5,)"),
+        (lambda t, s: torch.ones(len(t), len(s)).tril().bool(), "compare the *pos"),
+        (lambda t, s: torch.ones(len(t), len(s)).bool(), "nothing is hidden"),
+        (lambda t, s: torch.ones(len(t), len(s)).tril(), "return booleans"),
+    ],
+)
+def test_mistakes_in_the_mask(capsys, wrong, hint):
+    assert hint in verdict(capsys, "causal_mask", wrong)
+
+
+def test_what_is_wrong_in_no_usual_way_is_located(capsys):
+    text = verdict(capsys, "attention_scores", lambda q, k: q @ k.mT / 2 + 0.25)
+    assert "150 of 150 numbers differ; at [0, 0, 0, 0] it has" in text
+
+
+# Rubbish
+
+
+def raises(*args):
+    raise KeyError("key\nof two lines " + 1000 * "x")
+
+
+class Unprintable(Exception):
+    def __str__(self):
+        raise RuntimeError
+
+
+def raises_unprintably(*args):
+    raise Unprintable
+
+
+@pytest.mark.usefixtures("untyped")
+@pytest.mark.parametrize(
+    ("rubbish", "words"),
+    [
+        (None, "pass the function itself, not what it returns; got a NoneType"),
+        (torch.ones(2), "got a Tensor"),
+        (lambda *x: None, "returns None. Is there a `return`"),
+        (lambda *x: 3.0, "returns a float"),
+        (lambda *x: x, "returns a tuple"),
+        (lambda *x: x[0].numpy(), "returns a ndarray"),
+        (lambda *x: x[0].long(), "returns torch.int64"),
+        (lambda *x: x[0].half(), "returns torch.float16; keep the float32"),
+        (lambda *x: x[0].to_sparse(), "NumPy cannot read"),
+        (lambda *x: x[0].to("meta"), "NumPy cannot read"),
+        (lambda *x: x[0] * math.nan, "returns the shape"),
+        (lambda *x: torch.tensor(1.0), "returns the shape ()"),
+        (lambda *x: torch.empty(0), "returns the shape (0,)"),
+        (lambda *x: x[0].mul_(2), "changes its arguments in place"),
+        (lambda *x: x[0].resize_(3), "changes its arguments in place"),
+        (lambda q: q, "called as attention_weights(q, k, mask) (5 tokens"),
+        (lambda q, k, m: q @ k, "it raised RuntimeError"),
+        (lambda q, k, m: weights(q, k, ~(~m)), "mask=None, every key may be seen; sh"),
+        (raises, "it raised KeyError"),
+        (raises_unprintably, "it raised"),
+    ],
+)
+def test_rubbish_gets_a_sentence(capsys, rubbish, words):
+    assert words in verdict(capsys, "attention_weights", rubbish)
+
+
+def test_an_interruption_is_not_an_answer():
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        check("softmax", interrupted)
+
+
+def test_an_unknown_exercise_lists_the_known():
+    with pytest.raises(ValueError, match=r"'weights'; there is softmax; .*attention"):
+        check("weights", weights)

@@ -1,0 +1,186 @@
+"""using: a reader's functions inside running models"""
+
+import inspect
+import warnings
+
+import pytest
+import torch
+from torch import nn
+
+import llmath.attention
+from llmath.config import ModelConfig
+from llmath.exercise import using
+from llmath.generate import generate
+from llmath.model import Transformer
+from llmath.probe import record
+from llmath.swap import SEATS
+
+MODEL = Transformer(
+    ModelConfig(
+        vocab_size=50,
+        n_layers=2,
+        d_model=24,
+        n_heads=6,
+        n_kv_heads=2,
+        d_ff=32,
+        context_length=40,
+    )
+).requires_grad_(False)
+IDS = torch.arange(12).view(2, 6)
+
+
+def turned(x, positions, base):
+    theta = base ** (-torch.arange(0, x.shape[-1], 2) / x.shape[-1])
+    turn = torch.exp(1j * positions[:, None] * theta)
+    pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)))
+    return torch.view_as_real(pairs * turn).flatten(-2)
+
+
+# As readers write them: no checks, no keywords, one key head for each query head.
+READERS = {
+    "embed": lambda ids, table: table[ids],
+    "rope": turned,
+    "rms_norm": lambda x, gain, eps: nn.functional.rms_norm(x, gain.shape, gain, eps),
+    "softmax": lambda z: z.softmax(-1),
+    "causal_mask": lambda t, s: s <= t[:, None],
+    "attention_scores": lambda q, k: q @ k.mT / q.shape[-1] ** 0.5,
+    "attention_weights": lambda q, k, mask: (
+        (q @ k.mT / q.shape[-1] ** 0.5).masked_fill(~mask, -torch.inf).softmax(-1)
+    ),
+    "attention": lambda q, k, v, mask: nn.functional.scaled_dot_product_attention(
+        q, k, v, attn_mask=mask
+    ),
+    "silu": nn.functional.silu,
+    "swiglu": lambda gate, up: nn.functional.silu(gate) * up,
+}
+
+
+def uniform(q, k, mask):
+    return mask / mask.sum(-1, keepdim=True) * torch.ones(*q.shape[:2], 1, 1)
+
+
+def test_there_is_a_reader_for_every_seat():
+    assert READERS.keys() == SEATS.keys()
+
+
+@pytest.mark.parametrize("name", SEATS)
+def test_a_right_function_changes_nothing(name):
+    expected = MODEL(IDS)
+    original = getattr(SEATS[name].module, name)
+    with using(**{name: READERS[name]}):
+        assert getattr(SEATS[name].module, name) is not original
+        torch.testing.assert_close(MODEL(IDS), expected, atol=1e-6, rtol=1e-5)
+    assert getattr(SEATS[name].module, name) is original
+
+
+@pytest.mark.parametrize("name", SEATS)
+def test_the_model_really_calls_it(name):
+    """Its result doubled, or with all but the diagonal hidden, changes the logits."""
+
+    def wrong(*args, **kwargs):
+        right = READERS[name](*args, **kwargs)
+        return right * torch.eye(6).bool() if name == "causal_mask" else right * 2
+
+    with using(**{name: wrong}):
+        changed = MODEL(IDS)
+    assert not torch.allclose(changed, MODEL(IDS), atol=1e-6)
+
+
+def test_all_at_once():
+    expected = MODEL(IDS)
+    together = ("rope", "attention", "embed", "rms_norm", "swiglu", "causal_mask")
+    with using(**{name: READERS[name] for name in together}):
+        torch.testing.assert_close(MODEL(IDS), expected, atol=1e-6, rtol=1e-5)
+
+
+def test_the_pattern_of_the_readers_weights_is_recorded():
+    with using(attention_weights=uniform), record(MODEL, "*.pattern") as acts:
+        MODEL(IDS)
+    expected = torch.ones(6, 6).tril() / torch.arange(1, 7)[:, None]
+    torch.testing.assert_close(acts["blocks.1.attn.pattern"][0, 5], expected)
+
+
+def test_generation_uses_it():
+    calls = []
+
+    def counted(q, k, mask):
+        calls.append(q.shape[2])
+        return READERS["attention_weights"](q, k, mask)
+
+    with using(attention_weights=counted):
+        assert len(generate(MODEL, [1, 2, 3], 4)) == 7
+    assert calls == [3, 3, 1, 1, 1, 1, 1, 1]
+
+
+def test_restored_after_an_error():
+    original = llmath.attention.attention_weights
+    with pytest.raises(ZeroDivisionError), using(attention_weights=uniform):
+        raise ZeroDivisionError
+    assert llmath.attention.attention_weights is original
+
+
+def test_the_readers_own_error_comes_through():
+    def broken(q, k, mask):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), using(attention_weights=broken):
+        MODEL(IDS)
+
+
+def test_nested():
+    def other(q, k, mask):
+        return uniform(q, k, mask).flip(-1)
+
+    with using(attention_weights=uniform):
+        outer = MODEL(IDS)
+        with using(attention_weights=other):
+            inner = MODEL(IDS)
+        assert torch.equal(MODEL(IDS), outer)
+    assert not torch.allclose(outer, inner)
+
+
+def test_never_called_is_a_warning():
+    with (
+        pytest.warns(UserWarning, match="never called: attention_weights.*explicit"),
+        using(attention_weights=uniform),
+    ):
+        MODEL(IDS, impl="sdpa")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with using(attention_weights=uniform):
+            MODEL(IDS)
+
+
+def refused(words, **functions):
+    with pytest.raises(ValueError, match=words):
+        using(**functions).__enter__()
+
+
+@pytest.mark.usefixtures("untyped")
+def test_what_cannot_be_swapped():
+    refused("'weights' cannot be swapped; there is embed, rope, .*atten", weights=len)
+    refused("softmax must be a function; got a Tensor", softmax=torch.ones(2))
+    refused(r"calls attention_weights\(q, k, mask\);", attention_weights=lambda q, k: q)
+    refused(r"calls rope\(x, positions, base=…\)", rope=lambda x, positions: x)
+    assert llmath.attention.softmax.__module__ == "llmath.attention"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda q, k, m: q, r"returned \(2, 6, 6, 4\) .* needs \(2, 6, 6, 6\)"),
+        (lambda q, k, m: uniform(q, k, m).double(), "torch.float64; .* torch.float32"),
+        (lambda q, k, m: None, "returned None; the model needs a tensor"),
+    ],
+)
+def test_a_wrong_answer_stops_the_model(wrong, words):
+    with pytest.raises(ValueError, match=words), using(attention_weights=wrong):
+        MODEL(IDS)
+
+
+@pytest.mark.parametrize("name", SEATS)
+def test_seats_fit_the_librarys_functions(name):
+    seat = SEATS[name]
+    parameters = list(inspect.signature(getattr(seat.module, name)).parameters)
+    assert list(seat.arguments) == parameters[: len(seat.arguments)]
+    assert set(seat.options) <= set(parameters)
