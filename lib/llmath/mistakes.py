@@ -142,6 +142,8 @@ SHARPENINGS: Slips = {
     "back.": lambda p, beta: p**beta,
     "β multiplies the weights and cancels in the quotient; it multiplies the *scores*, "
     "so it is an exponent: p^β.": lambda p, beta: p * beta,
+    "The softmax of β log p is right where p > 0; but log 0 = −∞, and with β = 0 the "
+    "product 0 · (−∞) is NaN.": lambda p, beta: np.exp(beta * np.log(p)),
     "The softmax of β p: but p is a weight already, its score was log p.": (
         lambda p, beta: np.exp(beta * p)
     ),
