@@ -18,8 +18,7 @@ from samples import Shown, bars, explorer, heat, plotted
 from steps import Problem
 
 ROOT = Path(__file__).resolve().parents[2]
-AWAKE = """() => [...document.querySelectorAll("[data-live]")]
-  .every((figure) => figure.dataset.state === "alive")"""
+AWAKE = "(figure) => figure.dataset.state === 'alive'"
 matplotlib.use("agg")
 
 
@@ -60,17 +59,18 @@ def address(tmp_path_factory) -> str:
         shared.append(shared[0] if shared else explorer())
         return shared[-1]
 
-    style.use()
-    page = static_page.write_page(
-        folder,
-        view,
+    makers = (
         view,
         lambda: explorer(view="arcs"),
         lambda: frames.Frames(bars, [1, 2, 3], name="height", start=1, alt="Bars."),
         lambda: Shown(svg, lambda: svg.show(bars(1), alt="Two bars.")),
         lambda: Shown(svg, lambda: svg.show(heat(), alt="A small heat map.")),
         plotted,
+        view,  # far from the first, so that it wakes later
     )
+    with matplotlib.rc_context():
+        style.use()
+        page = static_page.write_page(folder, *makers)
     vendor = ROOT / "assets" / "vendor" / "plotly"
     assert vendor.exists(), "browser files are missing: make setup brings them"
     shutil.copytree(vendor, folder / "vendor" / "plotly")
@@ -101,7 +101,7 @@ def open_page(chromium: Browser, address: str) -> Iterator[Callable[..., Page]]:
             page.evaluate("t => document.documentElement.dataset.theme = t", theme)
             for figure in page.locator("[data-live]").all():
                 figure.scroll_into_view_if_needed()
-            page.wait_for_function(AWAKE)
+                page.wait_for_function(AWAKE, arg=figure.element_handle())
         return page
 
     yield open_it

@@ -99,7 +99,7 @@ def test_fingers_read_cells_and_choose_heads(open_page):
 
 def test_two_views_of_one_figure_keep_step(open_page):
     page = open_page()
-    one, two, other = page.locator(".attention-explorer").all()
+    one, other, two = page.locator(".attention-explorer").all()
     one.locator(".heads button").nth(5).click()
     titles = [f.locator(".detail-title strong").inner_text() for f in (one, two, other)]
     assert titles[0] == titles[1] == "Head 1.1"
@@ -108,7 +108,7 @@ def test_two_views_of_one_figure_keep_step(open_page):
 
 def test_arcs_are_as_thick_as_the_weights(open_page):
     page = open_page()
-    figure = page.locator(".attention-explorer").nth(2)
+    figure = page.locator(".attention-explorer").nth(1)
     token = figure.locator(".arcs-tokens button").nth(3)
     assert token.get_attribute("aria-pressed") == "true"
     row = MAPS[0][2, 1, 3]
