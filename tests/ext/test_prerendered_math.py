@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
+import sys
+import threading
+from types import SimpleNamespace
 
 import pytest
 from docutils import nodes
@@ -15,6 +19,31 @@ def test_node_comes_with_the_packages():
     command = [prerendered_math.node_binary(), "--print", "6 * 7"]
     answer = subprocess.run(command, capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "42"
+
+
+def test_a_renderer_that_listens_late_is_waited_for(tmp_path):
+    """The socket is there first, and refuses; a moment later someone listens."""
+    path = tmp_path / "katex.sock"
+    late = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    late.bind(str(path))
+    threading.Timer(0.3, late.listen).start()
+    idle = [sys.executable, "-c", "import time; time.sleep(60)"]
+    server = SimpleNamespace(build_command=lambda socket: idle)
+    process, connection = prerendered_math.start_server(server, tmp_path, 10)
+    assert connection.getpeername() == str(path)
+    process.kill()
+    process.wait()
+    connection.close()
+    late.close()
+
+
+def test_one_that_never_listens_is_an_error(tmp_path):
+    idle = [sys.executable, "-c", "import time; time.sleep(60)"]
+    server = SimpleNamespace(
+        build_command=lambda socket: idle, timeout_error=TimeoutError
+    )
+    with pytest.raises(TimeoutError):
+        prerendered_math.start_server(server, tmp_path, 0.1)
 
 
 @pytest.mark.parametrize(
