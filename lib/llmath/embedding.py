@@ -34,11 +34,11 @@ def check_ids(ids: Tensor, vocab_size: int) -> None:
 
 
 class Embedding(nn.Module):
-    """The table W_E (V × D); a model with tied embeddings uses it twice."""
+    """The table W_E (V × D), zero until a model draws or loads its weights."""
 
     def __init__(self, vocab_size: int, d_model: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(vocab_size, d_model))
+        self.weight = nn.Parameter(torch.zeros(vocab_size, d_model))
 
     def forward(self, ids: Int[Tensor, "*batch T"]) -> Float[Tensor, "*batch T D"]:
         return embed(ids, self.weight)

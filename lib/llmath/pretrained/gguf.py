@@ -102,11 +102,22 @@ class _Cursor:
         return n
 
     def string(self, what: str) -> str:
-        start = self.place
-        try:
-            return self.take(self.u64(what), what).decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{what} at byte {start} is not UTF-8") from error
+        return self.strings(1, what)[0]
+
+    def strings(self, n: int, what: str) -> list[str]:
+        """One loop for all of them: a vocabulary and its merges are 100,000 strings."""
+        data, place, end, strings = self.data, self.place, self.end, []
+        for _ in range(n):
+            start = place + 8
+            place = start + int.from_bytes(data[place:start], "little")
+            if place > end:
+                self.take(place - self.place, what)  # raises, with the numbers
+            try:
+                strings.append(data[start:place].decode("utf-8"))
+            except UnicodeDecodeError as error:
+                raise ValueError(f"{what} at byte {start} is not UTF-8") from error
+        self.place = place
+        return strings
 
 
 def _parse(data: mmap.mmap) -> tuple[dict[str, Any], dict[str, TensorInfo]]:
@@ -146,7 +157,7 @@ def _array(cursor: _Cursor, key: str) -> list:
     kind = cursor.u32(key)
     if kind == _STRING:
         n = cursor.count(f"strings of {key}", at_least=8)
-        return [cursor.string(key) for _ in range(n)]
+        return cursor.strings(n, key)
     n = cursor.count(f"elements of {key}", at_least=1)
     return _numbers(cursor, kind, n, key)
 
