@@ -122,7 +122,6 @@ function table(map) {
       line.hidden = k >= map.keys(query);
       if (line.hidden) return;
       bar.style.width = `${100 * at(query, k)}%`;
-      bar.style.background = kit.colour(0.35 + 0.65 * at(query, k));
       value.textContent = at(query, k).toFixed(3);
     });
   }
