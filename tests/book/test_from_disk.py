@@ -15,7 +15,7 @@ WITH_FIGURES = sorted({page for page, _, _ in figures()})
 def test_every_page_opens(page, open_file):
     with open_file(page) as visit:
         visit.wake_all()
-        assert visit.page.locator("h1, h2").first.is_visible()
+        assert visit.page.locator("main :is(h1, h2):visible").count() > 0
         assert visit.errors == []
         assert visit.foreign == []
 

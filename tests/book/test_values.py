@@ -10,6 +10,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from playwright.sync_api import Locator
 
 from llmath.pretrained import load
 from llmath.probe import record
@@ -66,17 +67,23 @@ def test_explorer_carries_the_models_weights(page, place, open_page):
         np.testing.assert_allclose(maps, weights(sentence["title"]), atol=STORED)
 
 
+def choose(figure: Locator, label: str, value: int) -> None:
+    """In the select box that carries the label."""
+    box = figure.locator("label", has_text=label).locator("select")
+    box.select_option(str(value))
+
+
 @on_every("attention_explorer")
 def test_explorer_says_the_models_weights(page, place, open_page):
     """Every cell of a few heads, for every sentence, as a screen reader hears it."""
     with open_page(page) as visit:
         figure = visit.figure(place)
         for i, sentence in enumerate(state(visit, place)["sentences"]):
-            figure.get_by_label("Sentence", exact=True).select_option(str(i))
+            choose(figure, "Sentence", i)
             maps = weights(sentence["title"])
             for layer, head in HEADS:
-                figure.get_by_label("Layer", exact=True).select_option(str(layer))
-                figure.get_by_label("Head", exact=True).select_option(str(head))
+                choose(figure, "Layer", layer)
+                choose(figure, "Head", head)
                 said = figure.locator(".weights [role=gridcell]").evaluate_all(
                     "cells => cells.map(cell => cell.ariaLabel)"
                 )
@@ -86,7 +93,7 @@ def test_explorer_says_the_models_weights(page, place, open_page):
                 np.testing.assert_allclose(values, expected, atol=SHOWN)
 
 
-def reach(cell, way: str) -> None:
+def reach(cell: Locator, way: str) -> None:
     """Gets to a cell as a reader does: with the mouse, a finger or the keyboard."""
     if way == "hover":
         cell.hover()
@@ -181,20 +188,30 @@ def test_plot_draws_the_data_it_was_given(page, place, open_page):
                 np.testing.assert_array_equal(np.asarray(shown[axis]), expected)
 
 
+def take(figure: Locator, menu: int, entry: int) -> int:
+    """Opens one of plotly's own menus and takes an entry; returns how many it has."""
+    figure.locator(".updatemenu-header").nth(menu).click()
+    entries = figure.locator(".updatemenu-dropdown-button")
+    entries.last.click(trial=True)  # waits until the menu has unfolded
+    count = entries.count()
+    entries.nth(entry % count).click()
+    figure.page.wait_for_function(
+        "f => !f.querySelector('.updatemenu-dropdown-button')",
+        arg=figure.element_handle(),
+    )
+    return count
+
+
 @on_every("plotly")
 def test_plot_menus_change_it(page, place, open_page):
-    """Plotly draws its own menus: each entry but the chosen one redraws the figure."""
+    """Each entry, taken after another one, redraws the figure."""
     with open_page(page) as visit:
         figure = visit.figure(place)
-        menus = figure.locator(".updatemenu-header")
-        for menu in range(menus.count()):
-            menus.nth(menu).click()
-            entries = figure.locator(".updatemenu-dropdown-button")
-            for entry in reversed(range(entries.count())):
-                if entries.count() == 0:
-                    menus.nth(menu).click()
-                before = figure.locator(".plot-container").inner_html()
-                entries.nth(entry).click()
-                after = figure.locator(".plot-container").inner_html()
-                assert after != before
+        for menu in range(figure.locator(".updatemenu-header").count()):
+            pictures = {figure.locator(".plot-container").inner_html()}
+            count = take(figure, menu, -1)
+            for entry in range(count):
+                pictures.add(figure.locator(".plot-container").inner_html())
+                take(figure, menu, entry)
+            assert len(pictures) > count
         assert visit.errors == []
