@@ -237,7 +237,7 @@ def refused(words, function, *args, **kwargs):
         function(*args, **kwargs)
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_scores_that_are_no_numbers_are_located(value):
     q, k, v = qkv()
     q[1, 4, 2, 0] = value
@@ -247,12 +247,16 @@ def test_scores_that_are_no_numbers_are_located(value):
     refused(words, attention, q, k, v, causal(5, 5))
 
 
-def test_minus_infinity_among_scores_is_a_mask_of_ones_own():
-    """Not every key, though: that row would be 0/0."""
-    q, k, _ = qkv()
-    q[..., 0], k[:, :, 3, 0] = 1, -math.inf
-    A = attention_weights(q, k)
-    assert (A[..., 3] == 0).all()
+def test_a_product_that_overflows_is_refused_and_hides_no_key():
+    """In float16, 300 · 300 · 4 / 2 is beyond 65,504; −∞ would silently be a mask."""
+    q, k, _ = qkv(dtype=torch.float16)
+    q, k = q * 0 + 300, k * 0 - 300
+    refused("300 of 300 .* overflowed torch.float16", attention_weights, q, k)
+
+
+def test_no_keys_at_all():
+    q, k, _ = qkv(S=1)
+    refused("no keys", attention_scores, q, k[:, :, :0])
 
 
 def test_a_query_that_sees_nothing_is_named():

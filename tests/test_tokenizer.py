@@ -1,5 +1,6 @@
 """Tokenizer: worked by hand, against `tokenizers`, there and back, refusals"""
 
+import doctest
 import itertools
 import random
 import time
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import decoders, models, pre_tokenizers
 
+import llmath.tokenizer
 from llmath.pretrained import find, llama
 from llmath.pretrained.gguf import GGUFFile
 from llmath.tokenizer import (
@@ -90,6 +92,12 @@ def test_the_alphabet_is_one_to_one():
     assert alphabet["Ġ"] == 32
     assert alphabet["Ċ"] == 10
     assert alphabet["a"] == 97
+
+
+def test_the_examples_in_the_docstrings():
+    result = doctest.testmod(llmath.tokenizer)
+    assert result.failed == 0
+    assert result.attempted >= 5
 
 
 # Against `tokenizers`

@@ -37,10 +37,9 @@ def softmax(z: Float[Tensor, "*shape"], dim: int = -1) -> Float[Tensor, "*shape"
 def causal_mask(
     query_positions: Int[Tensor, " T"], key_positions: Int[Tensor, " S"]
 ) -> Bool[Tensor, "T S"]:
-    """mask_{ts} = (position of s ≤ position of t)   {eq:causal-mask}; §3.2.3 of [1]
+    """mask_{ts} = (p_s ≤ p_t)   {eq:causal-mask}; Vaswani et al. 2017, §3.2.3
 
-    True where query t may look at key s: at itself and at the past.
-    [1] is Vaswani et al. 2017, "Attention is all you need".
+    True where the query at position p_t may look at the key at p_s: itself or the past.
     """
     return key_positions[None, :] <= query_positions[:, None]
 
@@ -69,8 +68,8 @@ def attention_weights(
 ) -> Pattern:
     """A = softmax(Q Kᵀ / √E + M)   {eq:attention-weights}; Vaswani et al. 2017, §3.2.1
 
-    M is 0 where `mask` is True and −∞ elsewhere. Every row of A sums to 1. Scores that
-    are not numbers, and queries that may look at nothing, raise a ValueError.
+    M is 0 where `mask` is True and −∞ elsewhere; every row of A sums to 1. Scores that
+    are not finite, and queries that may look at nothing, raise a ValueError.
     """
     scores = probe("scores", attention_scores(q, k))
     _check_scores(scores)
@@ -181,6 +180,8 @@ def _check_heads(q: Tensor, k: Tensor, v: Tensor | None = None) -> None:
                 f"{q.shape[1]} query heads cannot share {x.shape[1]} heads of {name} "
                 f"evenly: H must be a multiple of G"
             )
+    if not k.shape[2]:
+        raise ValueError("there are no keys to look at")
     if v is not None and k.shape != v.shape:
         raise ValueError(
             f"every key needs one value; the shapes of k and v are "
@@ -191,15 +192,14 @@ def _check_heads(q: Tensor, k: Tensor, v: Tensor | None = None) -> None:
 def _check_scores(scores: Tensor) -> None:
     if torch.compiler.is_compiling():
         return  # a look at the values would break the compiled graph
-    fine = scores < math.inf  # false for +∞ and for NaN, whose softmax is NaN
-    if fine.all():
+    if scores.isfinite().all():
         return
-    where = (~fine).nonzero()
+    where = (~scores.isfinite()).nonzero()
     b, h, t, s = where[0].tolist()
     raise ValueError(
-        f"{len(where)} of {scores.numel()} attention scores are NaN or +∞, the first "
-        f"at batch {b}, head {h}, query {t}, key {s}. The queries or keys already "
-        f"were, or their product overflowed {scores.dtype}. To find where it began, "
+        f"{len(where)} of {scores.numel()} attention scores are NaN or infinite, the "
+        f"first at batch {b}, head {h}, query {t}, key {s}. The queries or keys "
+        f"were so already, or their product overflowed {scores.dtype}. To find where, "
         f'`record(model, "blocks.*.resid_pre")`; to stay in range, compute in float32 '
         f"or bfloat16 (float16 ends at 65,504)."
     )

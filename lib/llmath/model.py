@@ -122,4 +122,5 @@ class Transformer(nn.Module):
             scale = 1.0
             if name.endswith(adds_to_residual):
                 scale = 1 / math.sqrt(2 * self.config.n_layers)
-            parameter.normal_(std=0.02 * scale, generator=generator)
+            drawn = torch.empty(parameter.shape, device="cpu")  # the same everywhere
+            parameter.copy_(drawn.normal_(std=0.02 * scale, generator=generator))

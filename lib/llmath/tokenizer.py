@@ -60,6 +60,12 @@ class Tokenizer:
     the place of a token is its id, the place of a merge its rank. `pattern` names the
     rule that cuts text into pieces; `special` lists the ids of markers such as
     <|im_end|>, which stand for themselves and never merge.
+
+    >>> tokenizer = Tokenizer(["a", "b", "ab", "Ġ"], ["a b"], pattern="gpt2")
+    >>> tokenizer.encode("ab ba")
+    [2, 3, 1, 0]
+    >>> tokenizer.tokens([2, 3, 1, 0])
+    ['ab', ' ', 'b', 'a']
     """
 
     def __init__(
