@@ -88,9 +88,9 @@ def attention(
     impl: str = "explicit",
     probe: Callable = unobserved,
 ) -> Queries:
-    """Z = A V = softmax(Q Kᵀ / √E + M) V   {eq:attention}; Vaswani et al. 2017, eq. 1
+    """O = A V = softmax(Q Kᵀ / √E + M) V   {eq:attention}; Vaswani et al. 2017, eq. 1
 
-    `impl="sdpa"` computes the same Z without A (and so cannot tell where a NaN arose).
+    `impl="sdpa"` computes the same O without A (and so cannot tell where a NaN arose).
     """
     _check_heads(q, k, v)
     if impl == "sdpa":

@@ -87,7 +87,7 @@ MASKINGS: Slips = {
 
 READINGS: Slips = {
     None: lambda A, v: A @ v,
-    "A multiplies V from the wrong side: z_t = Σ_s A_ts v_s is A @ v.": lambda A, v: (
+    "A multiplies V from the wrong side: o_t = Σ_s A_ts v_s is A @ v.": lambda A, v: (
         np.swapaxes(A, -1, -2) @ v
     ),
     "The weights are the answer's first half: they still have to mix the values, "
