@@ -26,6 +26,8 @@ MENDED = (
     (r'class="proof admonition" id="proof">\s*<p>Proof\. ',
      'class="proof admonition proof-text">\n<p><em>Proof.</em> '),
     (r' id="(?:proof|exercise|solution)-content">', ">"),
+    # The space before a link is not the link's.
+    (r'(<p class="admonition-title">Solution to)(<a [^>]*>) ', r"\1 \2"),
     # A name that hides the visible text.
     (r'<summary aria-label="Toggle hidden content">', "<summary>"),
     # A list without list items.

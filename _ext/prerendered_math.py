@@ -20,6 +20,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 PATIENCE = 60.0  # seconds for the renderer; a busy machine takes more than the usual 5
+PUNCTUATION = re.compile(r"[.,;:?!)]+")
 NUMBERED = re.compile(r"\\(begin|end)\{(align|alignat|equation|gather)\}")
 
 
@@ -64,8 +65,19 @@ def unnumber(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         block[:] = [nodes.Text(NUMBERED.sub(r"\\\1{\2*}", block.astext()))]
 
 
+def take_in_punctuation(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """$V$. → $V\\text{.}$: browsers would begin a line with the full stop."""
+    for formula in list(doctree.findall(nodes.math)):
+        after = formula.next_node(descend=False, siblings=True)
+        text = after.astext() if isinstance(after, nodes.Text) else ""
+        if marks := PUNCTUATION.match(text):
+            formula[:] = [nodes.Text(f"{formula.astext()}\\text{{{marks[0]}}}")]
+            after.parent.replace(after, nodes.Text(text[marks.end() :]))
+
+
 def setup(app: Sphinx) -> dict:
     app.add_config_value("math_macros", {}, "env", dict)
     app.connect("config-inited", set_options)
     app.connect("doctree-resolved", unnumber)
+    app.connect("doctree-resolved", take_in_punctuation)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

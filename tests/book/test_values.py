@@ -208,10 +208,10 @@ def test_plot_menus_change_it(page, place, open_page):
     with open_page(page) as visit:
         figure = visit.figure(place)
         for menu in range(figure.locator(".updatemenu-header").count()):
-            pictures = {figure.locator(".plot-container").inner_html()}
+            pictures = {figure.locator(".cartesianlayer").first.inner_html()}
             count = take(figure, menu, -1)
             for entry in range(count):
-                pictures.add(figure.locator(".plot-container").inner_html())
+                pictures.add(figure.locator(".cartesianlayer").first.inner_html())
                 take(figure, menu, entry)
             assert len(pictures) > count
         assert visit.errors == []

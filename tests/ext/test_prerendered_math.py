@@ -61,3 +61,20 @@ def test_katex_does_not_number_again(written, rendered):
     document += nodes.math_block(written, written)
     prerendered_math.unnumber(None, document, "x")
     assert document[0].astext() == rendered
+
+
+@pytest.mark.parametrize(
+    ("after", "formula", "rest"),
+    [
+        (". And", r"V\text{.}", " And"),
+        (").", r"V\text{).}", ""),
+        (" is", "V", " is"),
+        ("", "V", ""),
+    ],
+)
+def test_punctuation_stays_with_its_formula(after, formula, rest):
+    document = new_document("x")
+    document += nodes.paragraph("", "", nodes.math("V", "V"), nodes.Text(after))
+    prerendered_math.take_in_punctuation(None, document, "x")
+    math, text = document[0]
+    assert (math.astext(), text.astext()) == (formula, rest)
