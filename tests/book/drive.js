@@ -6,15 +6,17 @@ async (figure) => {
     "aria-pressed", "aria-current", "aria-expanded", "checked", "data-state"]);
 
   const settle = async () => {
-    for (let i = 0; i < 2; i += 1) await new Promise(requestAnimationFrame);
+    await new Promise(requestAnimationFrame);
     await new Promise((done) => setTimeout(done));
   };
 
-  /** All that can be seen of the figure, but for the moved control itself. */
+  /** All that can be seen of the figure, but for the moved control and its own value. */
   function look(control) {
     const seen = [];
+    const own = (node) => node === control ||
+      (node.localName === "output" && control.id && node.htmlFor.contains(control.id));
     const walk = (node) => {
-      if (node === control) return;
+      if (own(node)) return;
       if (node.nodeType === Node.TEXT_NODE) seen.push(node.data);
       if (node.nodeType !== Node.ELEMENT_NODE || node.localName === "script") return;
       for (const { name, value } of node.attributes) {
