@@ -41,12 +41,12 @@ lab: build ## opens the notebooks, with references resolved, in JupyterLab
 lint: setup ## checks style and format; notebooks must carry no outputs
 	@$(VENV) -m ruff check .
 	@$(VENV) -m ruff format --check .
-	@$(VENV) -m nbstripout --verify chapters/*.ipynb
+	@$(VENV) -m nbstripout --keep-id --verify chapters/*.ipynb
 
 format: setup ## formats the code and strips the notebooks' outputs
 	@$(VENV) -m ruff format .
 	@$(VENV) -m ruff check --fix .
-	@$(VENV) -m nbstripout chapters/*.ipynb
+	@$(VENV) -m nbstripout --keep-id chapters/*.ipynb
 
 clean: ## removes what was built; the set-up stays
 	@rm -rf _build
