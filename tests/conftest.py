@@ -8,6 +8,10 @@ from collections.abc import Iterator
 import hypothesis
 import jaxtyping
 import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+import browser as finder
+from steps import Problem
 
 hypothesis.settings.register_profile("book", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("book")
@@ -37,6 +41,24 @@ def smollm2():
     from llmath.pretrained import load
 
     return load("smollm2-135m")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One browser for all tests, with no way out; a process can drive only one.
+
+    Tests without a browser would say nothing: without one they fail.
+    """
+    try:
+        path = finder.find()
+    except Problem as problem:
+        pytest.fail(str(problem))
+    no_way_out = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
+    with sync_playwright() as playwright:
+        flags = [*finder.FLAGS, no_way_out, "--allow-file-access-from-files=0"]
+        started = playwright.chromium.launch(executable_path=path, args=flags)
+        yield started
+        started.close()
 
 
 @pytest.fixture

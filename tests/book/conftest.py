@@ -9,12 +9,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
-import browser as finder
 import serve
 from pages import SITE
-from steps import Problem
 from visits import Visit, visit
 
 
@@ -23,21 +21,6 @@ def site() -> Path:
     if not (SITE / "index.html").exists():
         pytest.fail("There is no site to test: run make build (make test does).")
     return SITE
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """Tests without a browser would say nothing: without one they fail."""
-    try:
-        path = finder.find()
-    except Problem as problem:
-        pytest.fail(str(problem))
-    no_way_out = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
-    with sync_playwright() as playwright:
-        flags = [*finder.FLAGS, no_way_out, "--allow-file-access-from-files=0"]
-        browser = playwright.chromium.launch(executable_path=path, args=flags)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -9,30 +9,15 @@ from pathlib import Path
 import matplotlib
 import matplotlib.pyplot as plt
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-import browser as finder
 import static_page
 from llmath.viz import frames, style, svg
 from samples import Shown, bars, explorer, heat, plotted
-from steps import Problem
 
 ROOT = Path(__file__).resolve().parents[2]
 AWAKE = "(figure) => figure.dataset.state === 'alive'"
 matplotlib.use("agg")
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    try:
-        path = finder.find()
-    except Problem as problem:
-        pytest.fail(str(problem))
-    with sync_playwright() as playwright:
-        flags = [*finder.FLAGS, "--host-resolver-rules=MAP * ~NOTFOUND"]
-        started = playwright.chromium.launch(executable_path=path, args=flags)
-        yield started
-        started.close()
 
 
 @pytest.fixture
