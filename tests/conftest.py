@@ -55,7 +55,7 @@ def chromium() -> Iterator[Browser]:
         pytest.fail(str(problem))
     no_way_out = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
     with sync_playwright() as playwright:
-        flags = [*finder.FLAGS, no_way_out, "--allow-file-access-from-files=0"]
+        flags = [*finder.FLAGS, no_way_out]
         started = playwright.chromium.launch(executable_path=path, args=flags)
         yield started
         started.close()

@@ -23,7 +23,9 @@ def shell():
 
 
 @pytest.mark.parametrize("display", [True, False])
-@pytest.mark.parametrize("value", [1.5, "text", Formula(), [1, 2]], ids=str)
+@pytest.mark.parametrize(
+    "value", [1.5, "text", Formula(), [1, 2]], ids=lambda value: type(value).__name__
+)
 def test_same_output_as_myst_nb(value, display):
     outputs = []
     for implementation in (glue, myst_nb.glue):
