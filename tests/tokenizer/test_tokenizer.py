@@ -198,7 +198,7 @@ def test_same_ids_on_real_texts(pair):
     """Prose, and some Python."""
     folder = Path(torch.__file__).parent / "nn" / "modules"
     texts = [path.read_text("utf-8") for path in sorted(folder.glob("*.py"))[:6]]
-    prose = Path(__file__).parent / "data" / "text.txt"
+    prose = Path(__file__).parents[1] / "data" / "text.txt"
     assert assert_same(pair, [*texts, prose.read_text("utf-8")]) == 0
 
 
