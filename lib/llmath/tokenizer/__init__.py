@@ -103,6 +103,8 @@ class Tokenizer:
         """
         check_pattern(pattern)
         n_merges = room_for_merges(vocab_size, special)
+        if not isinstance(text, Iterable):
+            raise ValueError(f"text is a str or several, not {type(text).__name__}")
         texts = [text] if isinstance(text, str) else text
         words = count_words(texts, pattern=pattern, special=special)
         pairs = learn_merges(words, n_merges)
@@ -169,7 +171,7 @@ class Tokenizer:
         Bytes that are text become the ids of that text. A byte that belongs to no
         character counts as a sign of its own kind, neither letter, digit nor space.
         """
-        if not isinstance(data, bytes | bytearray):
+        if not isinstance(data, bytes):
             raise ValueError(f"data is bytes, not {type(data).__name__}; text: encode")
         return self._encode(data.decode("utf-8", "surrogateescape"), special)
 
@@ -201,7 +203,7 @@ class Tokenizer:
         ]
 
     def merge(self, ids: Sequence[int]) -> list[int]:
-        """Replace neighbours until no merge applies: lowest rank first, then leftmost."""
+        """Merge neighbours while a merge applies: lowest rank first, then leftmost."""
         return merge(ids, self._ranks, self._merged)
 
     def _encode_piece(self, piece: str) -> list[int]:

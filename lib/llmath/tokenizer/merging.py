@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 def merge(
     ids: Sequence[int], ranks: Mapping[tuple[int, int], int], merged: Sequence[int]
 ) -> list[int]:
-    """Replace neighbours until no merge applies: lowest rank first, then leftmost.
+    """Merge neighbours while a merge applies: lowest rank first, then leftmost.
 
     `ranks` gives each pair of ids its rank, `merged` each rank its new id. A queue of
     candidates and a chain of living tokens make it O(n log n).

@@ -86,4 +86,6 @@ def any_of(markers: list[str]) -> regex.Pattern:
 
 _ALPHABET = byte_alphabet()
 VISIBLE = sorted(_ALPHABET, key=_ALPHABET.get)  # byte → its character
-_TO_LATIN1 = {ord(char): chr(byte) for char, byte in _ALPHABET.items()}
+_TO_LATIN1 = dict.fromkeys(range(256), "\N{REPLACEMENT CHARACTER}") | {
+    ord(char): chr(byte) for char, byte in _ALPHABET.items()
+}

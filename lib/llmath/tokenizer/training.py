@@ -44,6 +44,8 @@ def room_for_merges(vocab_size: int, special: Sequence[str]) -> int:
     """vocab_size − 256 bytes − special tokens, once these are found in order."""
     if isinstance(special, str):
         raise ValueError(f"special is a row of markers: [{special!r}]")
+    if "" in special:
+        raise ValueError("a special token cannot be the empty text")
     if len(set(special)) < len(special):
         raise ValueError(f"special tokens should differ from each other: {special}")
     if not isinstance(vocab_size, int) or vocab_size < 256 + len(special):
