@@ -189,7 +189,7 @@ class Tokenizer:
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
         """The bytes of the tokens, one after the other."""
-        return b"".join(self._bytes[i] for i in self._checked(ids))
+        return b"".join(map(self._bytes.__getitem__, self._checked(ids)))
 
     def decode(self, ids: Iterable[int]) -> str:
         """The text of the tokens; bytes that are no whole character become �."""
@@ -218,12 +218,13 @@ class Tokenizer:
 
     def _checked(self, ids: Iterable[int]) -> list[int]:
         try:
-            ids = [operator.index(i) for i in ids]
+            ids = list(map(operator.index, ids))
         except TypeError as error:
             raise ValueError(
                 "ids must be one flat row of whole numbers; decode a batch row by row"
             ) from error
-        if outside := [i for i in ids if not 0 <= i < self.vocab_size]:
+        if ids and not 0 <= min(ids) <= max(ids) < self.vocab_size:
+            outside = [i for i in ids if not 0 <= i < self.vocab_size]
             raise ValueError(
                 f"token ids run from 0 to {self.vocab_size - 1}; got {outside[:5]}"
             )
