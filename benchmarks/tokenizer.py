@@ -22,11 +22,7 @@ from tokenizers import models, pre_tokenizers, trainers
 
 from llmath import pretrained
 from llmath.tokenizer import Tokenizer
-from llmath.tokenizer.pieces import to_bytes
-
-GPT2_PATTERN = (
-    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
-)
+from llmath.tokenizer.pieces import GPT2_PATTERN, to_bytes
 
 Contenders = dict[str, Callable[[], object]]
 

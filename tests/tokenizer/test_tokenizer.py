@@ -169,6 +169,7 @@ def fuzzed(n: int) -> list[str]:
     scripts += [(0x1F300, 0x1F600)]
     pool = [chr(c) for low, high in scripts for c in range(low, high)]
     words = ["the", "of", "and", "it's", "they'll", "12", "345", "<|im_end|>", "."]
+    words.append("<|endoftext|>")
     texts = []
     for _ in range(n):
         parts = rng.choices(pool, k=rng.randint(0, 25))
@@ -382,9 +383,9 @@ def test_text_is_text_and_bytes_are_bytes():
 
 def test_tables_that_do_not_fit_together():
     refused("0 and 1 are both 'a'", Tokenizer, ["a", "a"], [], pattern="gpt2")
-    refused(
-        "1 is the empty text", Tokenizer, ["a", ""], [], pattern="gpt2", special=[1]
-    )
+    for tokens in (["a", ""], ["a", "a"]):
+        kwargs = {"pattern": "gpt2", "special": [0, 1]}
+        refused("each its own", Tokenizer, tokens, [], **kwargs)
     refused("pattern='gpt5' is none of", Tokenizer, ["a"], [], pattern="gpt5")
     for merge, missing in (("a b", "ab"), ("a c", "c"), ("ab", "ab"), ("", "")):
         words = f"merge 0, '{merge}', needs the token '{missing}'"

@@ -6,6 +6,7 @@ import random
 import time
 from collections import Counter
 
+import numpy as np
 import pytest
 import tokenizers
 from hypothesis import given
@@ -209,6 +210,7 @@ def refused(words, *args, **kwargs):
 @pytest.mark.usefixtures("untyped")
 def test_vocabularies_that_cannot_be():
     assert Tokenizer.train("", 256).merges == ()
+    assert Tokenizer.train("aa", np.int64(257)).merges == ("a a",)
     refused("vocab_size=255 should be a whole number from 256", "abc", 255)
     refused("from 258: 256 bytes and 2 special", "abc", 257, special=["<a>", "<b>"])
     refused("vocab_size=300.0 should be a whole number", "abc", 300.0)

@@ -3,6 +3,12 @@
 A text is cut into pieces (about a word each), a piece into its UTF-8 bytes, and then
 neighbours are merged for as long as the table of merges knows a pair, the pair that was
 learnt first coming first. Bytes are 256, so no text is unknown; nothing is lost.
+Sennrich et al. 2016 brought pairs to text, Radford et al. 2019 (GPT-2) bytes.
+
+pieces.py       text → pieces, and the letters that stand for bytes in files
+merging.py      piece → ids: merges in the order in which they were learnt
+training.py     pieces → merges
+files.py        tables ↔ disk
 """
 
 import itertools
@@ -67,8 +73,9 @@ class Tokenizer:
         self.vocabulary, self.merges = tuple(tokens), tuple(merges)
         self.pattern = pattern
         self.special = {tokens[i]: i for i in sorted(special)}
-        if "" in self.special:
-            raise ValueError(f"special token {self.special['']} is the empty text")
+        if "" in self.special or len(self.special) < len(special):
+            texts = [tokens[i] for i in sorted(special)]
+            raise ValueError(f"special tokens are some text, each its own: {texts}")
         self._split = SPLITTERS[pattern]
         self._markers = any_of(list(self.special))
         self._bytes = [
@@ -129,7 +136,10 @@ class Tokenizer:
         *,
         special: Sequence[str] = ("<|endoftext|>",),
     ) -> "Tokenizer":
-        """GPT-2's tokenizer from the two files in which it was published."""
+        """GPT-2's tokenizer, or one of its kind, from the two files of its publication.
+
+        `llmath.pretrained.tokenizer("gpt2")` finds the files and checks them first.
+        """
         tokens, merges = files.read_gpt2(encoder_json, vocab_bpe)
         if missing := [marker for marker in special if marker not in tokens]:
             raise ValueError(f"{encoder_json} has no special tokens {missing}")
@@ -146,7 +156,10 @@ class Tokenizer:
             raise ValueError(f"{path}: {error}") from error
 
     def save(self, path: str | PathLike) -> None:
-        """One JSON file with everything; it replaces an older one in one step."""
+        """One JSON file with everything; it replaces an older one in one step.
+
+        What it holds: the tokens and merges, the special ids, the pattern's name.
+        """
         tables = {
             "pattern": self.pattern,
             "special": list(self.special.values()),

@@ -19,7 +19,10 @@ def write(path: str | PathLike, tables: dict[str, Any]) -> None:
     text = json.dumps({"format": _FORMAT, **tables}, ensure_ascii=False, indent=0)
     draft = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        draft.write_text(text + "\n", "utf-8")
+        with open(draft, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())  # on the disk before the old file goes
         os.replace(draft, path)
     finally:
         draft.unlink(missing_ok=True)

@@ -4,9 +4,10 @@ import regex
 
 # GPT-2's pattern (Radford et al. 2019): contractions, then runs of letters, of digits,
 # of anything else, each with the space before it; then whitespace.
-_WORDS = regex.compile(
+GPT2_PATTERN = (
     r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 )
+_WORDS = regex.compile(GPT2_PATTERN)
 _DIGITS_APART = regex.compile(r"\p{N}|\P{N}+")
 
 

@@ -8,6 +8,9 @@ n(a, b) the number of neighbours a, b, over all pieces and as often as each occu
 Counting anew after every merge costs O(merges · text). But a merge changes the counts
 of its own neighbours only: kept up to date there, with an index pair → places and a
 queue of counts, all merges together cost about as much as the places they touch.
+
+The rule, ties included, is that of `BpeTrainer` in Hugging Face's `tokenizers` (with
+the bytes as initial alphabet and no least frequency): the tests find the same merges.
 """
 
 import heapq
@@ -48,12 +51,13 @@ def room_for_merges(vocab_size: int, special: Sequence[str]) -> int:
         raise ValueError("a special token cannot be the empty text")
     if len(set(special)) < len(special):
         raise ValueError(f"special tokens should differ from each other: {special}")
-    if not isinstance(vocab_size, int) or vocab_size < 256 + len(special):
+    least = 256 + len(special)
+    if not hasattr(vocab_size, "__index__") or vocab_size < least:
         raise ValueError(
-            f"vocab_size={vocab_size} should be a whole number from "
-            f"{256 + len(special)}: 256 bytes and {len(special)} special tokens"
+            f"vocab_size={vocab_size} should be a whole number from {least}: 256 bytes "
+            f"and {len(special)} special tokens"
         )
-    return vocab_size - 256 - len(special)
+    return int(vocab_size) - least
 
 
 def learn_merges(
