@@ -30,7 +30,8 @@ serve: ## serves what was built last
 test: setup ## sets up, builds and runs every test (TESTS="tests/test_attention.py -x")
 	@$(VENV) tools/browser.py
 	@$(RUN) tools/build.py
-	@$(VENV) -m pytest --junitxml=_build/test-results.xml $(TESTS)
+	@$(VENV) -m pytest -n auto --maxprocesses=4 --dist=loadfile \
+	    --junitxml=_build/test-results.xml $(TESTS)
 
 test-colab: build ## runs the notebooks from their first cell, as Colab would
 	@$(RUN) tools/try_colab.py
