@@ -1,6 +1,8 @@
 """file → (model, tokenizer)
 
 >>> model, tokenizer = load("smollm2-135m")
+>>> model = load_checkpoint("folder")            # GPT-2 or Llama, as on the hub
+>>> save_checkpoint(model, "another")
 
 The models come in pinned packages. Each file is checked against its SHA-256 at every
 load, before a byte of it is believed: 98 MB take about 0.07 s, a tenth of the load, and
@@ -19,7 +21,18 @@ import torch
 from llmath.model import Transformer
 from llmath.pretrained import llama
 from llmath.pretrained.gguf import GGUFFile
+from llmath.pretrained.hub import load_checkpoint, save_checkpoint
 from llmath.tokenizer import Tokenizer
+
+__all__ = [
+    "MODELS",
+    "check_sha256",
+    "find",
+    "load",
+    "load_checkpoint",
+    "load_gguf",
+    "save_checkpoint",
+]
 
 
 @dataclass(frozen=True)
