@@ -1,4 +1,4 @@
-"""softmax, causal_mask, attention_scores, attention_weights, attention; the module"""
+"""softmax, masks, attention_scores, attention_weights, attention; the module"""
 
 import math
 
@@ -14,7 +14,9 @@ from llmath.attention import (
     attention_scores,
     attention_weights,
     causal_mask,
+    online_attention,
     repeat_heads,
+    sliding_window_mask,
     softmax,
 )
 from llmath.cache import KVCache
@@ -175,6 +177,91 @@ def test_unmasked_attention_is_permutation_equivariant(seed, order):
     q, k, v = qkv(seed)
     moved = attention(q[:, :, order], k[:, :, order], v[:, :, order])
     close(moved, attention(q, k, v)[:, :, order])
+
+
+# Other masks, other ways
+
+
+def test_sliding_window_mask_by_hand():
+    t = torch.arange(4)
+    mask = sliding_window_mask(t, t, 2)
+    assert mask.tolist() == [[1, 0, 0, 0], [1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1]]
+    assert torch.equal(sliding_window_mask(t, t, 1), torch.eye(4).bool())
+    assert torch.equal(sliding_window_mask(t, t, 4), causal_mask(t, t))
+
+
+@given(st.permutations(range(9)), st.integers(1, 12), st.integers(0, 8))
+def test_a_window_compares_positions_not_rows(order, window, t):
+    mask = sliding_window_mask(torch.tensor([t]), torch.tensor(order), window)
+    seen = {
+        p for p, looked_at in zip(order, mask[0].tolist(), strict=True) if looked_at
+    }
+    assert seen == set(range(max(0, t - window + 1), t + 1))
+
+
+def test_a_token_outside_the_window_changes_nothing():
+    q, k, v = qkv()
+    mask = sliding_window_mask(torch.arange(5), torch.arange(5), 3)
+    before = attention(q, k, v, mask)
+    k[:, :, 0], v[:, :, 0] = 9.0, 9.0
+    after = attention(q, k, v, mask)
+    assert torch.equal(after[:, :, 3:], before[:, :, 3:])
+    assert not torch.allclose(after[:, :, 2], before[:, :, 2])
+
+
+@pytest.mark.usefixtures("untyped")
+@pytest.mark.parametrize("window", [0, -1, 2.0, True, None])
+def test_a_window_is_a_whole_number(window):
+    t = torch.arange(3)
+    refused("whole number of at least 1", sliding_window_mask, t, t, window)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"),
+    [(torch.float64, 1e-12), (torch.float32, 2e-6), (torch.bfloat16, 3e-2)],
+    ids=str,
+)
+@pytest.mark.parametrize("chunk", [1, 2, 3, 7, 100])
+@pytest.mark.parametrize("G", [6, 2, 1])
+def test_online_attention_equals_the_explicit(dtype, tolerance, chunk, G):
+    for T, S in ((7, 7), (1, 9), (4, 8)):
+        q, k, v = qkv(T + S, G=G, T=T, S=S, dtype=dtype)
+        t, s = torch.arange(S - T, S), torch.arange(S)
+        for mask in (None, causal_mask(t, s), sliding_window_mask(t, s, 2)):
+            expected = attention(q, k, v, mask)
+            close(online_attention(q, k, v, mask, chunk=chunk), expected, tolerance)
+            close(attention(q, k, v, mask, impl="online"), expected, tolerance)
+
+
+@given(seeds, st.integers(1, 6), st.floats(0.1, 100.0))
+def test_online_attention_whatever_the_scores_and_the_mask(seed, chunk, size):
+    """Scores up to thousands, rising and falling; whole chunks that are not seen."""
+    q, k, v = qkv(seed)
+    mask = torch.rand(5, 5, generator=torch.Generator().manual_seed(seed)) < 0.3
+    mask[torch.arange(5), torch.arange(5).flip(0)] = True
+    expected = attention(size * q, size * k, v, mask)
+    close(online_attention(size * q, size * k, v, mask, chunk=chunk), expected)
+
+
+def test_online_attention_has_the_same_gradients():
+    q, k, v = (x.requires_grad_() for x in qkv(B=1, H=2, G=1, T=4, S=4, E=2))
+    mask = causal(4, 4)
+    explicit = torch.autograd.grad(attention(q, k, v, mask).sin().sum(), (q, k, v))
+    online = online_attention(q, k, v, mask, chunk=2).sin().sum()
+    for a, b in zip(explicit, torch.autograd.grad(online, (q, k, v)), strict=True):
+        close(a, b)
+
+
+@pytest.mark.usefixtures("untyped")
+def test_online_attention_refuses_what_attention_does():
+    q, k, v = qkv()
+    refused("not 0", online_attention, q, k, v, chunk=0)
+    refused(r"\(4, 5\); 5 queries", online_attention, q, k, v, causal(4, 5))
+    refused(
+        "query 0 may look at no key", online_attention, q, k, v, causal(5, 5) & False
+    )
+    q[0, 0, 0, 0] = math.nan
+    refused("scores are NaN or infinite", online_attention, q, k, v)
 
 
 # The module

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from llmath.config import CHOICES, ModelConfig
+from llmath.config import CHOICES, PRESETS, ModelConfig, preset
 
 SIZES = {
     "vocab_size": 100,
@@ -46,7 +46,7 @@ def test_real_numbers_are_positive_and_finite(name, value):
         ModelConfig(**SIZES, **{name: value})
 
 
-@pytest.mark.parametrize("name", ["bias", "tie_embeddings"])
+@pytest.mark.parametrize("name", ["bias", "tie_embeddings", "residual"])
 @pytest.mark.parametrize("value", [0, 1, "no", None])
 def test_switches_are_true_or_false(name, value):
     with pytest.raises(ValueError, match=f"{name} must be True or False"):
@@ -72,3 +72,28 @@ def test_rotary_positions_need_an_even_head():
     with pytest.raises(ValueError, match="= 7"):
         ModelConfig(**odd)
     assert ModelConfig(**odd, position="none").d_head == 7
+
+
+def test_sinusoidal_positions_need_an_even_width():
+    odd = SIZES | {"d_model": 45, "n_heads": 5, "n_kv_heads": 1}
+    with pytest.raises(ValueError, match="d_model = 45"):
+        ModelConfig(**odd, position="sinusoidal")
+    assert ModelConfig(**odd, position="learned").d_head == 9
+
+
+# Known shapes
+
+
+def test_presets_by_name_and_with_changes():
+    assert preset("gpt2") == PRESETS["gpt2"]
+    changed = preset("gpt2", n_layers=2, bias=False)
+    assert (changed.n_layers, changed.bias, changed.d_model) == (2, False, 768)
+    with pytest.raises(ValueError, match="'gpt5'; there is tiny, gpt2, gpt2-medium"):
+        preset("gpt5")
+    with pytest.raises(ValueError, match="n_heads=7"):
+        preset("gpt2", n_heads=7)
+
+
+def test_gpt2_has_heads_of_width_64_and_llama_of_128():
+    assert {c.d_head for n, c in PRESETS.items() if n.startswith("gpt2")} == {64}
+    assert PRESETS["llama-3-8b"].d_head == 128

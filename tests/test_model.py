@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 
 import llmath
 from llmath.cache import KVCache
-from llmath.config import ModelConfig
+from llmath.config import PRESETS, ModelConfig, preset
 from llmath.model import Transformer
 from llmath.probe import record
 from llmath.reference.attention import attention, causal_mask
-from llmath.reference.mlp import swiglu
-from llmath.reference.norm import rms_norm
+from llmath.reference.embedding import learned_positions, sinusoidal_positions
+from llmath.reference.mlp import gelu, gelu_tanh, swiglu
+from llmath.reference.norm import layer_norm, rms_norm
 from llmath.reference.rope import rope
 
 CONFIG = ModelConfig(
@@ -31,6 +32,19 @@ CONFIG = ModelConfig(
     d_ff=32,
     context_length=40,
 )
+GPT2 = preset("tiny", vocab_size=50, d_model=24, d_ff=40, context_length=40)
+GPT1 = dataclasses.replace(GPT2, norm_position="post", mlp="gelu")
+# Every choice of every field at least once.
+FAMILIES = {
+    "gpt2": GPT2,
+    "untied, no bias": dataclasses.replace(GPT2, bias=False, tie_embeddings=False),
+    "post-norm": GPT1,
+    "sinusoidal": dataclasses.replace(GPT1, position="sinusoidal", norm="rms"),
+    "no norm": dataclasses.replace(CONFIG, norm_position="none"),
+    "no residual": dataclasses.replace(GPT2, residual=False),
+    "neither": dataclasses.replace(CONFIG, residual=False, norm_position="post"),
+    "rope, LayerNorm": dataclasses.replace(GPT2, position="rope", n_kv_heads=2),
+}
 IMPLS = ("explicit", "sdpa")
 seeds = st.integers(0, 2**31)
 
@@ -80,20 +94,41 @@ def in_numpy(model: Transformer, ids: np.ndarray) -> np.ndarray:
         return rope(x, place, base=c.rope_base) if c.position == "rope" else x
 
     def norm(x, name):
-        return rms_norm(x, W[f"{name}.weight"], eps=c.norm_eps)
+        gain, bias = W[f"{name}.weight"], W.get(f"{name}.bias", 0)
+        if c.norm == "rms":
+            return rms_norm(x, gain, eps=c.norm_eps)
+        return layer_norm(x, gain, bias, eps=c.norm_eps)
+
+    def read(x, name):
+        return norm(x, name) if c.norm_position == "pre" else x
+
+    def write(x, update, name):
+        x = x + update if c.residual else update
+        return norm(x, name) if c.norm_position == "post" else x
+
+    def mlp(y, name):
+        up = linear(y, f"{name}.w_up")
+        if c.mlp == "swiglu":
+            return linear(swiglu(linear(y, f"{name}.w_gate"), up), f"{name}.w_down")
+        h = gelu(up) if c.mlp == "gelu" else gelu_tanh(up)
+        return linear(h, f"{name}.w_down")
 
     x = W["embedding.weight"][ids]
+    if c.position == "learned":
+        x = x + learned_positions(place, W["position_embedding.weight"])
+    if c.position == "sinusoidal":
+        x = x + sinusoidal_positions(place, c.d_model)
     for i in range(c.n_layers):
         block = f"blocks.{i}"
-        y = norm(x, f"{block}.norm_attn")
+        y = read(x, f"{block}.norm_attn")
         q, k, v = (heads(linear(y, f"{block}.attn.w_{name}")) for name in "qkv")
         z = attention(turned(q), turned(k), v, causal_mask(place, place))
-        x = x + linear(z.swapaxes(1, 2).reshape(x.shape), f"{block}.attn.w_o")
-        y = norm(x, f"{block}.norm_mlp")
-        h = swiglu(linear(y, f"{block}.mlp.w_gate"), linear(y, f"{block}.mlp.w_up"))
-        x = x + linear(h, f"{block}.mlp.w_down")
+        update = linear(z.swapaxes(1, 2).reshape(x.shape), f"{block}.attn.w_o")
+        x = write(x, update, f"{block}.norm_attn")
+        update = mlp(read(x, f"{block}.norm_mlp"), f"{block}.mlp")
+        x = write(x, update, f"{block}.norm_mlp")
     table = W["embedding.weight"] if c.tie_embeddings else W["unembedding.weight"]
-    return norm(x, "norm") @ table.T
+    return read(x, "norm") @ table.T
 
 
 @pytest.mark.parametrize(
@@ -113,6 +148,25 @@ def test_equals_numpy(changes):
     expected = torch.from_numpy(in_numpy(model, ids(9).numpy()))
     for impl in IMPLS:
         close(model(ids(9), impl=impl), expected)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family_equals_numpy(name):
+    model = trained(FAMILIES[name])
+    expected = torch.from_numpy(in_numpy(model, ids(9).numpy()))
+    for impl in (*IMPLS, "online"):
+        close(model(ids(9), impl=impl), expected)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family_is_causal_and_reads_on_from_a_cache(name):
+    model, x, y = trained(FAMILIES[name]), ids(12), ids(12, seed=1)
+    y[:, :7] = x[:, :7]
+    close(model(y)[:, :7], model(x)[:, :7])
+    assert not torch.allclose(model(y)[:, 7:], model(x)[:, 7:])
+    cache = KVCache()
+    parts = [model(part, cache=cache) for part in x.split([5, 1, 4, 2], dim=1)]
+    close(torch.cat(parts, dim=1), model(x))
 
 
 def test_both_paths_agree_in_float32():
@@ -233,6 +287,43 @@ def test_number_of_parameters():
     assert sum(p.numel() for p in untied.parameters()) == counted + V * D
 
 
+@pytest.mark.parametrize(
+    ("name", "published"),
+    [
+        ("gpt2", 124_439_808),
+        ("gpt2-medium", 354_823_168),
+        ("gpt2-large", 774_030_080),
+        ("gpt2-xl", 1_557_611_200),
+        ("smollm2-135m", 134_515_008),
+        ("llama-3-8b", 8_030_261_248),
+    ],
+)
+def test_known_models_have_their_published_size(name, published):
+    with torch.device("meta"):
+        model = Transformer(PRESETS[name])
+    assert sum(p.numel() for p in model.parameters()) == published
+
+
+def test_parameters_of_the_gpt2_family():
+    V, T, D, F, L = 50, 40, 24, 40, 2
+    matrices, biases, norms = 4 * D * D + 2 * D * F, 4 * D + F + D, 2 * 2 * D
+    counted = sum(p.numel() for p in Transformer(GPT2).parameters())
+    assert counted == V * D + T * D + L * (matrices + biases + norms) + 2 * D
+    post = sum(p.numel() for p in Transformer(GPT1).parameters())
+    assert post == counted - 2 * D  # no norm behind the last block
+
+
+def test_new_weights_of_the_gpt2_family():
+    for name, w in Transformer(GPT2).named_parameters():
+        if name.endswith("bias"):
+            assert (w == 0).all(), name
+        elif "norm" in name:
+            assert (w == 1).all(), name
+        else:
+            added = name.endswith(("w_o.weight", "w_down.weight"))
+            assert w.std().item() == pytest.approx(0.01 if added else 0.02, rel=0.15)
+
+
 def test_it_learns_one_sentence_by_heart():
     model = Transformer(CONFIG)
     x = ids(12, B=1)
@@ -249,14 +340,15 @@ def test_compiles_as_one_graph_with_the_same_logits():
     """In a process of its own: the tests' shape checks do not compile."""
     code = """
 import torch
-from llmath.config import ModelConfig
+from llmath.config import ModelConfig, preset
 from llmath.model import Transformer
-model = Transformer(ModelConfig(vocab_size=50, n_layers=2, d_model=24, n_heads=6,
-                                n_kv_heads=2, d_ff=32, context_length=40))
+llama = ModelConfig(vocab_size=50, n_layers=2, d_model=24, n_heads=6, n_kv_heads=2,
+                    d_ff=32, context_length=40)
 ids = torch.arange(20).view(2, 10)
-for impl in ("explicit", "sdpa"):
-    compiled = torch.compile(model, backend="eager", fullgraph=True)
-    torch.testing.assert_close(compiled(ids, impl=impl), model(ids, impl=impl))
+for model in map(Transformer, (llama, preset("tiny"))):
+    for impl in ("explicit", "sdpa"):
+        compiled = torch.compile(model, backend="eager", fullgraph=True)
+        torch.testing.assert_close(compiled(ids, impl=impl), model(ids, impl=impl))
 """
     library = Path(llmath.__file__).parent.parent
     subprocess.run([sys.executable, "-c", code], check=True, cwd=library)

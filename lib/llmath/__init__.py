@@ -4,7 +4,7 @@ notation.py     the letters: axes of tensors and quantities, one table
 config.py       one frozen description of a model, checked when it is made
 probe.py        named activations, read while the model runs
 tokenizer/      text → ids: byte-level byte-pair encoding
-embedding.py    ids → vectors: a row of the table for each token
+embedding.py    ids, positions → vectors: a row of a table for each token
 rope.py         positions → rotations of queries and keys
 norm.py         vectors → vectors of one length
 cache.py        keys and values of the tokens read so far

@@ -2,7 +2,8 @@
 
 The formulas first, as functions; then the module, which owns the projections and calls
 them. The explicit path is the definition; `impl="sdpa"` hands the same product to
-PyTorch's fused kernel, which never forms the T × S pattern.
+PyTorch's fused kernel, which never forms the T × S pattern, and `impl="online"` shows
+how such a kernel gets by without it.
 """
 
 import math
@@ -42,6 +43,21 @@ def causal_mask(
     True where the query at position p_t may look at the key at p_s: itself or the past.
     """
     return key_positions[None, :] <= query_positions[:, None]
+
+
+def sliding_window_mask(
+    query_positions: Int[Tensor, " T"], key_positions: Int[Tensor, " S"], window: int
+) -> Bool[Tensor, "T S"]:
+    """mask_{ts} = (p_t − w < p_s ≤ p_t); Beltagy et al. 2020, §3.1
+
+    The causal mask cut off behind the last `window` positions, a token's own included.
+    """
+    if isinstance(window, bool) or not isinstance(window, int) or window < 1:
+        raise ValueError(
+            f"a window is a whole number of at least 1 position, got {window!r}"
+        )
+    distance = query_positions[:, None] - key_positions[None, :]
+    return (distance >= 0) & (distance < window)
 
 
 def repeat_heads(x: Keys, n_heads: int) -> Float[Tensor, "B H S E"]:
@@ -90,15 +106,46 @@ def attention(
 ) -> Queries:
     """O = A V = softmax(Q Kᵀ / √E + M) V   {eq:attention}; Vaswani et al. 2017, eq. 1
 
-    `impl="sdpa"` computes the same O without A (and so cannot tell where a NaN arose).
+    `impl="sdpa"` computes the same O without A (and so cannot tell where a NaN arose),
+    `impl="online"` does so in the open: `online_attention`.
     """
     _check_heads(q, k, v)
+    if impl == "online":
+        return online_attention(q, k, v, mask)
     if impl == "sdpa":
         return _sdpa(q, k, v, mask)
     if impl != "explicit":
-        raise ValueError(f'impl={impl!r} is neither "explicit" nor "sdpa"')
+        raise ValueError(f'impl={impl!r} is neither "online", "explicit" nor "sdpa"')
     A = probe("pattern", attention_weights(q, k, mask, probe=probe))
     return A @ repeat_heads(v, q.shape[1])
+
+
+def online_attention(
+    q: Queries, k: Keys, v: Keys, mask: Mask | None = None, *, chunk: int = 64
+) -> Queries:
+    """O = A V, some keys at a time; Milakov & Gimelshein 2018, alg. 3; Dao et al. 2022
+
+    Of the keys so far each query keeps the highest score m, ℓ = Σ e^{s − m} and
+    O = Σ e^{s − m} v; where `chunk` more keys raise m, both shrink by e^{m_old − m}.
+    """
+    _check_heads(q, k, v)
+    if chunk < 1:
+        raise ValueError(f"keys come at least one at a time, not {chunk}")
+    if mask is not None:
+        _check_mask(mask, q.shape[2], k.shape[2])
+    m = q.new_full((*q.shape[:3], 1), torch.finfo(q.dtype).min)  # −∞ would give ∞ − ∞
+    total, out = torch.zeros_like(m), torch.zeros_like(q)
+    for start in range(0, k.shape[2], chunk):
+        here = slice(start, start + chunk)
+        scores = attention_scores(q, k[:, :, here])
+        _check_scores(scores)
+        if mask is not None:
+            scores = scores.masked_fill(~mask[:, here], -math.inf)
+        m_old, m = m, torch.maximum(m, scores.amax(-1, keepdim=True).detach())
+        shrink, e = torch.exp(m_old - m), torch.exp(scores - m)
+        total = shrink * total + e.sum(-1, keepdim=True)
+        out = shrink * out + e @ repeat_heads(v[:, :, here], q.shape[1])
+    return out / total
 
 
 def _sdpa(q: Queries, k: Keys, v: Keys, mask: Mask | None) -> Queries:

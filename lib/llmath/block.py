@@ -6,13 +6,17 @@ from torch import Tensor, nn
 from llmath.attention import Attention
 from llmath.cache import KVCache
 from llmath.config import ModelConfig
-from llmath.mlp import SwiGLU
-from llmath.norm import RMSNorm
+from llmath.mlp import build_mlp
+from llmath.norm import build_norm
 from llmath.probe import Probe
 
 
 class Block(nn.Module):
     """x ← x + attn(norm(x)),  x ← x + mlp(norm(x)); pre-norm, Xiong et al. 2020
+
+    By the configuration also post-norm, x ← norm(x + attn(x)), as Vaswani et al. 2017
+    had it; without a norm, x ← x + attn(x); and without a residual stream, where the
+    "x +" is left out.
 
     Probes: the residual stream before (`resid_pre`), between (`resid_mid`) and after
     (`resid_post`), and the two vectors that are added to it, `attn_out` and `mlp_out`.
@@ -20,10 +24,11 @@ class Block(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.norm_attn = RMSNorm(config.d_model, eps=config.norm_eps)
+        self.norm_position, self.residual = config.norm_position, config.residual
+        self.norm_attn = build_norm(config)
         self.attn = Attention(config)
-        self.norm_mlp = RMSNorm(config.d_model, eps=config.norm_eps)
-        self.mlp = SwiGLU(config)
+        self.norm_mlp = build_norm(config)
+        self.mlp = build_mlp(config)
         self.resid_pre, self.resid_mid, self.resid_post = Probe(), Probe(), Probe()
         self.attn_out, self.mlp_out = Probe(), Probe()
 
@@ -38,9 +43,15 @@ class Block(nn.Module):
         layer: int = 0,
     ) -> Float[Tensor, "B T D"]:
         x = self.resid_pre(x)
-        update = self.attn(
-            self.norm_attn(x), positions, mask, impl=impl, cache=cache, layer=layer
-        )
-        x = self.resid_mid(x + self.attn_out(update))
-        x = x + self.mlp_out(self.mlp(self.norm_mlp(x)))
-        return self.resid_post(x)
+        y = self._read(x, self.norm_attn)
+        update = self.attn(y, positions, mask, impl=impl, cache=cache, layer=layer)
+        x = self.resid_mid(self._write(x, self.attn_out(update), self.norm_attn))
+        update = self.mlp(self._read(x, self.norm_mlp))
+        return self.resid_post(self._write(x, self.mlp_out(update), self.norm_mlp))
+
+    def _read(self, x: Tensor, norm: nn.Module) -> Tensor:
+        return norm(x) if self.norm_position == "pre" else x
+
+    def _write(self, x: Tensor, update: Tensor, norm: nn.Module) -> Tensor:
+        x = x + update if self.residual else update
+        return norm(x) if self.norm_position == "post" else x

@@ -5,15 +5,16 @@ name. A value that the library cannot build is refused here, with the list of th
 that it can.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
+from typing import Any
 
 CHOICES = MappingProxyType(
     {
-        "norm": ("rms",),
-        "norm_position": ("pre",),
-        "position": ("rope", "none"),
-        "mlp": ("swiglu",),
+        "norm": ("rms", "layer"),
+        "norm_position": ("pre", "post", "none"),
+        "position": ("rope", "learned", "sinusoidal", "none"),
+        "mlp": ("swiglu", "gelu", "gelu_tanh"),
     }
 )
 
@@ -23,7 +24,8 @@ class ModelConfig:
     """What has to be known to build a transformer.
 
     `n_kv_heads` key/value heads are shared by `n_heads` query heads: equal numbers are
-    multi-head attention, one is multi-query, anything between is grouped.
+    multi-head attention, one is multi-query, anything between is grouped. `bias` is
+    that of the projections and of LayerNorm; the head that makes logits has none.
     """
 
     vocab_size: int
@@ -35,6 +37,7 @@ class ModelConfig:
     context_length: int
     norm: str = "rms"
     norm_position: str = "pre"
+    residual: bool = True
     position: str = "rope"
     mlp: str = "swiglu"
     bias: bool = False
@@ -88,3 +91,67 @@ class ModelConfig:
                 f"rotary positions turn pairs, so the head width must be even; "
                 f"d_model / n_heads = {self.d_head}"
             )
+        if self.position == "sinusoidal" and self.d_model % 2:
+            raise ValueError(
+                f"sinusoidal positions come in pairs, so the width must be even; "
+                f"d_model = {self.d_model}"
+            )
+
+
+def preset(name: str, **changes: Any) -> ModelConfig:
+    """The shape of a known model, or of a variant of it: `preset("gpt2", bias=False)`.
+
+    Shapes alone: `pretrained.load` brings weights.
+    """
+    if name not in PRESETS:
+        raise ValueError(f"no preset {name!r}; there is {', '.join(PRESETS)}")
+    return replace(PRESETS[name], **changes)
+
+
+def _gpt2(n_layers: int, d_model: int, n_heads: int, **others: int) -> ModelConfig:
+    """Radford et al. 2019, table 2; d_ff = 4 d_model and heads of width 64."""
+    sizes = {"vocab_size": 50_257, "context_length": 1024} | others
+    return ModelConfig(
+        **sizes,
+        n_layers=n_layers,
+        d_model=d_model,
+        n_heads=n_heads,
+        n_kv_heads=n_heads,
+        d_ff=4 * d_model,
+        norm="layer",
+        position="learned",
+        mlp="gelu_tanh",
+        bias=True,
+    )
+
+
+PRESETS = MappingProxyType(
+    {
+        "tiny": _gpt2(2, 64, 4, vocab_size=256, context_length=128),  # bytes
+        "gpt2": _gpt2(12, 768, 12),
+        "gpt2-medium": _gpt2(24, 1024, 16),
+        "gpt2-large": _gpt2(36, 1280, 20),
+        "gpt2-xl": _gpt2(48, 1600, 25),
+        "smollm2-135m": ModelConfig(
+            vocab_size=49_152,
+            n_layers=30,
+            d_model=576,
+            n_heads=9,
+            n_kv_heads=3,
+            d_ff=1536,
+            context_length=8192,
+            rope_base=100_000.0,
+        ),
+        "llama-3-8b": ModelConfig(
+            vocab_size=128_256,
+            n_layers=32,
+            d_model=4096,
+            n_heads=32,
+            n_kv_heads=8,
+            d_ff=14_336,
+            context_length=8192,
+            rope_base=500_000.0,
+            tie_embeddings=False,
+        ),
+    }
+)

@@ -1,8 +1,10 @@
-"""ids → vectors: a row of the table for each token"""
+"""ids, positions → vectors: a row of a table for each token"""
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+
+from llmath.config import ModelConfig
 
 
 def embed(
@@ -33,6 +35,43 @@ def check_ids(ids: Tensor, vocab_size: int) -> None:
         )
 
 
+def learned_positions(
+    positions: Int[Tensor, " T"], table: Float[Tensor, "S D"]
+) -> Float[Tensor, "T D"]:
+    """P_t = row p_t of W_P, learned like the table of tokens; Gehring et al. 2017, §3.1
+
+    The table has a row for each of the positions 0 … S − 1 of the model's context, and
+    none beyond.
+    """
+    if not torch.compiler.is_compiling():
+        low, high = int(positions.min()), int(positions.max())
+        if low < 0 or high >= len(table):
+            raise ValueError(
+                f"positions {low} … {high} lie outside 0 … {len(table) - 1}: learned "
+                f"positions end with their table"
+            )
+    return table[positions]
+
+
+def sinusoidal_positions(
+    positions: Int[Tensor, " T"],
+    d_model: int,
+    *,
+    base: float = 10_000.0,
+    dtype: torch.dtype = torch.float32,
+) -> Float[Tensor, "T D"]:
+    """P_{t,2i} = sin(t θ_i),  P_{t,2i+1} = cos(t θ_i); Vaswani et al. 2017, §3.5
+
+    θ_i = base^{−2i/D}, as in `rope`. Moving by s turns each pair by the angle s θ_i,
+    wherever it stood: P_{t+s} is a linear function of P_t, the same for every t.
+    """
+    if d_model % 2:
+        raise ValueError(f"sines and cosines come in pairs; the width {d_model} is odd")
+    i = torch.arange(d_model // 2, device=positions.device, dtype=dtype)
+    angles = positions[:, None] * base ** (-2 * i / d_model)
+    return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(-2)
+
+
 class Embedding(nn.Module):
     """The table W_E (V × D), zero until a model draws or loads its weights."""
 
@@ -42,3 +81,41 @@ class Embedding(nn.Module):
 
     def forward(self, ids: Int[Tensor, "*batch T"]) -> Float[Tensor, "*batch T D"]:
         return embed(ids, self.weight)
+
+
+class LearnedPositions(nn.Module):
+    """x_t + P_t from the table W_P, zero until a model draws or loads its weights."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(config.context_length, config.d_model))
+
+    def forward(
+        self, x: Float[Tensor, "B T D"], positions: Int[Tensor, " T"]
+    ) -> Float[Tensor, "B T D"]:
+        return x + learned_positions(positions, self.weight)
+
+
+class SinusoidalPositions(nn.Module):
+    """x_t + P_t from `sinusoidal_positions`, with nothing to learn.
+
+    Vaswani et al. multiply x, the rows of the table of tokens, by √D first (§3.4); here
+    that is left to how the table is initialised.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.d_model = config.d_model
+
+    def forward(
+        self, x: Float[Tensor, "B T D"], positions: Int[Tensor, " T"]
+    ) -> Float[Tensor, "B T D"]:
+        wide = torch.promote_types(x.dtype, torch.float32)
+        P = sinusoidal_positions(positions, self.d_model, dtype=wide)
+        return x + P.to(x.dtype)
+
+
+def build_positions(config: ModelConfig) -> nn.Module | None:
+    """Adds to each embedding what stands for its place; None where nothing does."""
+    kinds = {"learned": LearnedPositions, "sinusoidal": SinusoidalPositions}
+    return kinds[config.position](config) if config.position in kinds else None

@@ -1,5 +1,7 @@
 """vectors → vectors, each token by itself"""
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -23,6 +25,24 @@ def swiglu(
     return silu(gate) * up
 
 
+def gelu(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """gelu(x) = x Φ(x) = x (1 + erf(x/√2)) / 2; Hendrycks & Gimpel 2016, §2
+
+    Φ(x) is the chance that a standard normal number lies below x.
+    """
+    phi = (1 + torch.erf(x / math.sqrt(2))) / 2  # first: 2x may not fit into float16
+    return x * phi
+
+
+def gelu_tanh(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """gelu(x) ≈ x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2; Hendrycks & Gimpel 2016, §2
+
+    What GPT-2 was trained with. It differs from `gelu` by less than 0.0005 everywhere.
+    """
+    phi = (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2
+    return x * phi
+
+
 class SwiGLU(nn.Module):
     """y = h W_down with h = swiglu(x W_gate, x W_up), which the probe `hidden` sees."""
 
@@ -36,3 +56,27 @@ class SwiGLU(nn.Module):
 
     def forward(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
         return self.w_down(self.hidden(swiglu(self.w_gate(x), self.w_up(x))))
+
+
+class GeluMLP(nn.Module):
+    """y = gelu(x W_up) W_down; Vaswani et al. 2017, §3.3, with GELU for ReLU
+
+    The probe `hidden` sees gelu(x W_up). The configuration says which of the two gelus.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        d, f, bias = config.d_model, config.d_ff, config.bias
+        self.w_up = nn.Linear(d, f, bias=bias)
+        self.w_down = nn.Linear(f, d, bias=bias)
+        self.exact = config.mlp == "gelu"
+        self.hidden = Probe()
+
+    def forward(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
+        up = self.w_up(x)
+        return self.w_down(self.hidden(gelu(up) if self.exact else gelu_tanh(up)))
+
+
+def build_mlp(config: ModelConfig) -> nn.Module:
+    """The feed-forward layer that the configuration asks for."""
+    return SwiGLU(config) if config.mlp == "swiglu" else GeluMLP(config)

@@ -10,14 +10,16 @@ from llmath.attention import causal_mask
 from llmath.block import Block
 from llmath.cache import KVCache
 from llmath.config import ModelConfig
-from llmath.embedding import Embedding
-from llmath.norm import RMSNorm
+from llmath.embedding import Embedding, build_positions
+from llmath.norm import build_norm
 
 
 class Transformer(nn.Module):
     """A decoder-only transformer, built from one frozen configuration.
 
     New weights are drawn from `seed` alone: the same seed is the same model.
+
+    The last norm belongs to pre-norm, whose stream nothing else keeps at one length.
     """
 
     def __init__(self, config: ModelConfig, *, seed: int = 0) -> None:
@@ -25,8 +27,10 @@ class Transformer(nn.Module):
         self.config = config
         with torch.random.fork_rng(devices=[]):  # PyTorch's layers draw when made
             self.embedding = Embedding(config.vocab_size, config.d_model)
+            self.position_embedding = build_positions(config)
             self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layers))
-            self.norm = RMSNorm(config.d_model, eps=config.norm_eps)
+            pre = config.norm_position == "pre"
+            self.norm = build_norm(config) if pre else nn.Identity()
             if not config.tie_embeddings:
                 self.unembedding = nn.Linear(
                     config.d_model, config.vocab_size, bias=False
@@ -69,6 +73,8 @@ class Transformer(nn.Module):
             seen = torch.cat((cache.positions.to(positions), positions))
         mask = causal_mask(positions, seen)
         x = self.embedding(ids)
+        if self.position_embedding is not None:
+            x = self.position_embedding(x, positions)
         for i, block in enumerate(self.blocks):
             x = block(x, positions, mask, impl=impl, cache=cache, layer=i)
         if cache is not None:

@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from llmath.config import ModelConfig
+
 
 def rms_norm(
     x: Float[Tensor, "*batch D"], gain: Float[Tensor, " D"], *, eps: float = 1e-5
@@ -22,6 +24,31 @@ def rms_norm(
     return (wide / rms).to(x.dtype) * gain
 
 
+def layer_norm(
+    x: Float[Tensor, "*batch D"],
+    gain: Float[Tensor, " D"],
+    bias: Float[Tensor, " D"] | None = None,
+    *,
+    eps: float = 1e-5,
+) -> Float[Tensor, "*batch D"]:
+    """y = g ⊙ (x − μ) / √(σ² + ε) + b; Ba et al. 2016, eq. 4
+
+    μ is the mean of x and σ² = mean((x − μ)²), over D and not D − 1. Both are taken in
+    float32 at least, as in `rms_norm`.
+    """
+    for name, given in {"gain": gain, "bias": bias}.items():
+        if given is not None and given.shape != x.shape[-1:]:
+            raise ValueError(
+                f"x has vectors of width {x.shape[-1]}, the {name} has "
+                f"{tuple(given.shape)}"
+            )
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))
+    centred = wide - wide.mean(dim=-1, keepdim=True)
+    deviation = (centred.square().mean(dim=-1, keepdim=True) + eps).sqrt()
+    y = (centred / deviation).to(x.dtype) * gain
+    return y if bias is None else y + bias
+
+
 class RMSNorm(nn.Module):
     """Owns the gain g of `rms_norm`, which starts at 1."""
 
@@ -32,3 +59,25 @@ class RMSNorm(nn.Module):
 
     def forward(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
         return rms_norm(x, self.weight, eps=self.eps)
+
+
+class LayerNorm(nn.Module):
+    """Owns the gain g and the bias b of `layer_norm`, which start at 1 and at 0."""
+
+    def __init__(self, d_model: int, *, eps: float, bias: bool = True) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(d_model))
+        self.bias = nn.Parameter(torch.zeros(d_model)) if bias else None
+        self.eps = eps
+
+    def forward(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch D"]:
+        return layer_norm(x, self.weight, self.bias, eps=self.eps)
+
+
+def build_norm(config: ModelConfig) -> nn.Module:
+    """The norm that the configuration asks for; without one, the identity."""
+    if config.norm_position == "none":
+        return nn.Identity()
+    if config.norm == "layer":
+        return LayerNorm(config.d_model, eps=config.norm_eps, bias=config.bias)
+    return RMSNorm(config.d_model, eps=config.norm_eps)

@@ -60,8 +60,8 @@ class Activations(Mapping):
             )
         raise ValueError(
             f"{name!r} was asked for, but nothing has passed through it. Has the model "
-            f'run inside the `with` block? With impl="sdpa" the scores and the pattern '
-            f'never exist: run it with impl="explicit".'
+            f"run inside the `with` block? The scores and the pattern exist only with "
+            f'impl="explicit"; no other path forms them.'
         )
 
     def __iter__(self) -> Iterator[str]:

@@ -20,7 +20,8 @@ import llmath
 LIBRARY = Path(llmath.__file__).parent
 SIZES = {"batch": 2, "shape": 7, "B": 2, "T": 3, "S": 5, "H": 6, "G": 2, "E": 8}
 SIZES |= {"D": 10, "F": 12, "V": 11}
-KEYWORDS = {"base": 100.0, "eps": 1e-3, "d_head": 8, "n_heads": 6}
+KEYWORDS = {"base": 100.0, "eps": 1e-3, "d_head": 8, "d_model": 10, "n_heads": 6}
+KEYWORDS |= {"window": 2, "chunk": 2}
 
 # Largest difference, as a part of the largest number.
 TOLERANCE = {torch.float64: 1e-13, torch.float32: 2e-6, torch.bfloat16: 3e-2}

@@ -1,7 +1,9 @@
 """file → (model, tokenizer)
 
 >>> model, tokenizer = load("smollm2-135m")
->>> gpt2 = tokenizer("gpt2")
+>>> gpt2 = pretrained.tokenizer("gpt2")
+>>> model = load_checkpoint("folder")            # GPT-2 or Llama, as on the hub
+>>> save_checkpoint(model, "another")
 
 Models and vocabularies come in pinned packages. Each file is checked against its
 SHA-256 at every load, before a byte of it is believed: 98 MB take about 0.07 s, a tenth
@@ -20,7 +22,20 @@ import torch
 from llmath.model import Transformer
 from llmath.pretrained import llama
 from llmath.pretrained.gguf import GGUFFile
+from llmath.pretrained.hub import load_checkpoint, save_checkpoint
 from llmath.tokenizer import Tokenizer
+
+__all__ = [
+    "MODELS",
+    "VOCABULARIES",
+    "check_sha256",
+    "find",
+    "load",
+    "load_checkpoint",
+    "load_gguf",
+    "save_checkpoint",
+    "tokenizer",
+]
 
 
 @dataclass(frozen=True)

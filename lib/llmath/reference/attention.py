@@ -14,6 +14,13 @@ def causal_mask(query_positions, key_positions):
     return np.less_equal.outer(key_positions, query_positions).T
 
 
+def sliding_window_mask(query_positions, key_positions, window):
+    """mask_{ts} = (p_s is one of p_t, p_t − 1, …, p_t − w + 1)"""
+    return np.array(
+        [np.isin(key_positions, p - np.arange(window)) for p in query_positions]
+    )
+
+
 def repeat_heads(x, n_heads):
     """x̃_h = x_g,  g = ⌊h / (H/G)⌋"""
     g = [h // (n_heads // x.shape[1]) for h in range(n_heads)]
@@ -36,3 +43,17 @@ def attention(q, k, v, mask=None):
     """z_{bhte} = Σ_s A_{bhts} ṽ_{bhse}"""
     A = attention_weights(q, k, mask)
     return np.einsum("bhts,bhse->bhte", A, repeat_heads(v, q.shape[1]))
+
+
+def online_attention(q, k, v, mask=None, *, chunk=1):
+    """O = A V, one key at a time, whatever the chunk"""
+    scores, v = attention_scores(q, k), repeat_heads(v, q.shape[1])
+    m, total, out = np.full(q.shape[:3], -np.inf), np.zeros(q.shape[:3]), 0 * q
+    for b, h, t, s in np.ndindex(scores.shape):
+        if mask is None or mask[t, s]:
+            row, m_old = (b, h, t), m[b, h, t]
+            m[row] = max(m_old, scores[b, h, t, s])
+            shrink, e = np.exp(m_old - m[row]), np.exp(scores[b, h, t, s] - m[row])
+            total[row] = shrink * total[row] + e
+            out[row] = shrink * out[row] + e * v[b, h, s]
+    return out / total[..., None]

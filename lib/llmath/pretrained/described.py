@@ -1,0 +1,34 @@
+"""config.json → values, each looked at before it is believed"""
+
+from collections.abc import Mapping
+from typing import Any
+
+Fields = Mapping[str, Any]
+_NEEDED = object()
+
+
+def get(fields: Fields, key: str, default: Any = _NEEDED) -> Any:
+    """The value of a key; one that is absent or null has its default, or is missed."""
+    value = fields.get(key)
+    if value is not None:
+        return value
+    if default is _NEEDED:
+        raise ValueError(f"config.json lacks {key!r}")
+    return default
+
+
+def only(fields: Fields, key: str, built: Any) -> None:
+    """Refuse a setting that the library cannot compute; absent, it is as built."""
+    value = get(fields, key, built)
+    if value != built or type(value) is not type(built):
+        raise ValueError(f"config.json says {key}={value!r}; only {built!r} is built")
+
+
+def choose(fields: Fields, key: str, names: Mapping[str, str], default: str) -> str:
+    """Our name for a setting that config.json gives in its own."""
+    value = get(fields, key, default)
+    if not isinstance(value, str) or value not in names:
+        raise ValueError(
+            f"config.json says {key}={value!r}; there is {', '.join(names)}"
+        )
+    return names[value]
