@@ -125,7 +125,7 @@ def test_what_the_fast_path_never_computes_says_so(model, name):
     with record(model, "blocks.*.attn.*") as acts:
         model(IDS, impl="sdpa")
     assert acts["blocks.0.attn.z"].shape == (1, 6, 10, 4)
-    with pytest.raises(ValueError, match='run it with impl="explicit"'):
+    with pytest.raises(ValueError, match='exist only with impl="explicit"'):
         acts[f"blocks.0.attn.{name}"]
 
 
