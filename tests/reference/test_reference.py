@@ -8,6 +8,7 @@ twin, or a twin without a formula, fails.
 import ast
 import importlib
 import inspect
+import re
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,13 @@ def test_every_formula_has_a_twin():
 def test_there_are_formulas():
     assert ("attention", "attention_weights") in FORMULAS
     assert len(FORMULAS) >= 13
+
+
+@pytest.mark.parametrize(("file", "name"), FORMULAS)
+def test_every_formula_cites_its_equation(file, name):
+    """The build then makes sure that the book has it: _ext/equation_links.py"""
+    function = getattr(importlib.import_module(f"llmath.{file}"), name)
+    assert re.search(r"\{eq:[\w-]+\}", function.__doc__), "no {eq:label}"
 
 
 def arguments(function, rng: np.random.Generator) -> tuple[list, dict]:
