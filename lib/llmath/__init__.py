@@ -17,7 +17,7 @@ pretrained/     file → (model, tokenizer)
 generate.py     logits → next id → text, one token at a time
 reference/      the same formulas in plain NumPy float64
 swap.py         a reader's function → a place in the running model
-mistakes.py     exercise → the right answer, and the usual wrong ones
+mistakes/       exercise → the right answer, and the usual wrong ones
 exercise.py     a reader's function → a verdict
 viz/            arrays → figures
 """

@@ -1,4 +1,4 @@
-"""The library's page: every public function and class, with its equation and its code"""
+"""The library's page: everything public, with its equation and its code"""
 
 from __future__ import annotations
 
