@@ -175,8 +175,8 @@ def _put(name: str, new: Replacement, calls: dict[str, int]) -> Callable[..., Te
         needed, got = _kind(old), _kind(result)
         if got != needed:
             raise ValueError(
-                f"{name!r} needs {needed}; its replacement is {got}. A tensor stands in "
-                f"for one batch alone; a function serves every one."
+                f"{name!r} needs {needed}; its replacement is {got}. A tensor fits one "
+                f"shape alone; a function serves every one."
             )
         return result
 

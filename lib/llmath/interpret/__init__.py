@@ -13,6 +13,18 @@ effects.py        (model, ids, sites) → what the prediction loses or regains
 lens.py           (model, ids) → what each layer would predict
 """
 
+from llmath.interpret.effects import Patched, ablate, ablated, patch
+from llmath.interpret.heads import HeadTable, RoleWeights, head_table, role_weights
+from llmath.interpret.lens import lens_top, logit_lens
+from llmath.interpret.roles import (
+    Located,
+    Role,
+    Sentence,
+    locate,
+    role,
+    role_names,
+    word_positions,
+)
 from llmath.interpret.scores import (
     duplicate_token_score,
     induction_score,
@@ -22,13 +34,37 @@ from llmath.interpret.scores import (
     role_wins,
     sink_score,
 )
+from llmath.interpret.sites import Site, head_sites, position_sites
+from llmath.interpret.uncertainty import bootstrap_interval, wilson_interval
 
 __all__ = [
+    "HeadTable",
+    "Located",
+    "Patched",
+    "Role",
+    "RoleWeights",
+    "Sentence",
+    "Site",
+    "ablate",
+    "ablated",
+    "bootstrap_interval",
     "duplicate_token_score",
+    "head_sites",
+    "head_table",
     "induction_score",
+    "lens_top",
+    "locate",
+    "logit_lens",
     "offset_score",
+    "patch",
+    "position_sites",
     "previous_token_score",
+    "role",
+    "role_names",
     "role_weight",
+    "role_weights",
     "role_wins",
     "sink_score",
+    "wilson_interval",
+    "word_positions",
 ]

@@ -1,10 +1,11 @@
 """role → sentences, words → token positions
 
-A role is a relation between two words of a sentence: a verb and its subject, an adjective
-and its noun, a pronoun and the one it stands for. The files in `sentences/` hold templates
-and words. Each template is filled with each row of words twice, the two nouns changing
-places, and in half of the templates the target is the farther of the two: neither a
-certain noun, nor the first, nor the nearer one is the answer more often than the other.
+A role is a relation between two words of a sentence: a verb and its subject, an
+adjective and its noun, a pronoun and the one it stands for. The files in `sentences/`
+hold templates and words. Each template is filled with each row of words twice, the two
+nouns changing places, and in half of the templates the target is the farther of the
+two: neither a certain noun, nor the first, nor the nearer one is the answer more often
+than the other.
 """
 
 import json
@@ -83,17 +84,20 @@ def role(name: str) -> Role:
     held = json.loads((_FOLDER / f"{name}.json").read_text("utf-8"))
     words, swap = held["words"], [tuple(pair) for pair in held["swap"]]
     sentences, controls = (
-        tuple(s for t in held[part] for s in _fill(t, words[t.get("words", "main")], swap))
+        tuple(
+            s for t in held[part] for s in _fill(t, words[t.get("words", "main")], swap)
+        )
         for part in ("templates", "controls")
     )
     about = {key: held[key] for key in ("question", "source", "licence")}
     inspired_by = tuple(held["inspired_by"])
-    return Role(name, **about, inspired_by=inspired_by, sentences=sentences,
-                controls=controls)
+    return Role(
+        name, **about, inspired_by=inspired_by, sentences=sentences, controls=controls
+    )
 
 
 def _fill(template: dict, words: dict, swap: list[tuple[str, str]]) -> list[Sentence]:
-    """The template with each row of words, and again with the pairs in `swap` swapped."""
+    """The template with each row of words, and once more with `swap` swapped."""
     filled = []
     for number, row in enumerate(words["rows"]):
         straight = dict(zip(words["slots"], row, strict=True))
@@ -157,8 +161,8 @@ def locate(sentence: Sentence, tokenizer: Tokenizer) -> Located:
     for word, at in zip(words, places, strict=True):
         if at[-1] >= query:
             raise ValueError(
-                f"{word!r} (tokens {at}) does not come before {sentence.query!r} (token "
-                f"{query}) in {text!r}: a causal model cannot look ahead"
+                f"{word!r} (tokens {at}) does not come before {sentence.query!r} "
+                f"(token {query}) in {text!r}: a causal model cannot look ahead"
             )
     return Located(tuple(tokenizer.encode(text)), query, places[0], tuple(places[1:]))
 

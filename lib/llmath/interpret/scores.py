@@ -1,8 +1,8 @@
 """pattern → scores: where a head looks, in one number per sentence
 
-Each score reads patterns of any number of layers at once: those of one block, (B, H, T,
-T), or stacked ones, (L, B, H, T, T). A score says where a head *looks*. What it does with
-what it finds there is a question for `ablate` and `patch`.
+Each score reads patterns of any number of layers at once: those of one block,
+(B, H, T, T), or stacked ones, (L, B, H, T, T). A score says where a head *looks*. What
+it does with what it finds there is a question for `ablate` and `patch`.
 """
 
 import torch
@@ -59,8 +59,8 @@ def sink_score(
     T = _tokens(pattern)
     if not 1 <= start < T:
         raise ValueError(
-            f"query 0 has no choice but the first token; start with one of 1 … {T - 1}, "
-            f"not {start}"
+            f"query 0 has no choice but the first token; start with one of "
+            f"1 … {T - 1}, not {start}"
         )
     return pattern[..., start:, 0].mean(-1)
 
@@ -77,13 +77,13 @@ def duplicate_token_score(pattern: Square, ids: Int[Tensor, "B T"]) -> PerHead:
 
 
 def induction_score(pattern: Square, ids: Int[Tensor, "B T"]) -> PerHead:
-    """mean_t Σ_s A_{ts}, s ≤ t and id_{s−1} = id_t ("prefix matching"); Olsson et al. 2022
+    """mean_t Σ_s A_{ts}, over s ≤ t with id_{s−1} = id_t; Olsson et al. 2022
 
-    The weight on what came after the earlier copies of the current token. On repeated
-    random tokens of period p confounded with a head that looks p − 1 places back,
-    whatever stands there: vary p. In natural text confounded with any head that finds
-    likely continuations. That the head also makes the model *copy* is a second claim,
-    which needs `ablate`.
+    "Prefix matching": the weight on what came after earlier copies of the current
+    token. On repeated random tokens of period p confounded with a head that looks p − 1
+    places back, whatever stands there: vary p. In natural text confounded with any head
+    that finds likely continuations. That the head also makes the model *copy* is a
+    second claim, which needs `ablate`.
     """
     _check_ids(pattern, ids)
     copies = _earlier_copies(ids)
@@ -161,6 +161,6 @@ def _check_ids(pattern: Tensor, ids: Tensor) -> None:
     T = _tokens(pattern)
     if pattern.ndim < 4 or ids.shape != (pattern.shape[-4], T):
         raise ValueError(
-            f"a pattern (…, B, H, T, T) needs ids (B, T); got {tuple(pattern.shape)} and "
-            f"{tuple(ids.shape)}"
+            f"a pattern (…, B, H, T, T) needs ids (B, T); got {tuple(pattern.shape)} "
+            f"and {tuple(ids.shape)}"
         )

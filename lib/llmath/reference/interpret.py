@@ -17,7 +17,9 @@ def previous_token_score(pattern, *, start=1):
 
 def sink_score(pattern, *, start=1):
     """mean_t A_{t,0}"""
-    return np.mean([row for row in np.moveaxis(pattern[..., 0], -1, 0)[start:]], axis=0)
+    return np.mean(
+        [pattern[..., t, 0] for t in range(start, pattern.shape[-1])], axis=0
+    )
 
 
 def duplicate_token_score(pattern, ids):
