@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from llmath.embedding import check_ids
 from llmath.interpret.sites import Site, check_sites, overwrite
 from llmath.loss import surprisal
 from llmath.model import Transformer
@@ -101,9 +102,11 @@ def patch(
     logits at `position` are compared. Each place, one site or several that are patched
     together, costs one forward pass of the whole batch: `head_sites`, `position_sites`.
     """
-    together = [(p,) if isinstance(p, Site) else tuple(p) for p in places]
     _check_pair(clean, corrupted, right, wrong, position)
-    for sites in together:
+    for ids in (right, wrong):
+        check_ids(ids, model.config.vocab_size)
+    together = [(p,) if isinstance(p, Site) else tuple(p) for p in places]
+    for sites in together or [()]:
         check_sites(model, sites)
     names = dict.fromkeys(n for sites in together for s in sites for n in s.names())
 

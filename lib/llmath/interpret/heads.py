@@ -59,14 +59,14 @@ class HeadTable:
     def __post_init__(self) -> None:
         object.__setattr__(self, "margin", self.weight - self.distractor)
 
-    def row(self, layer: int, head: int) -> dict[str, float]:
+    def row(self, layer: int, head: int) -> dict[str, int | float]:
         """All numbers of one head, by name."""
         return {"layer": layer, "head": head} | {
             name: value[layer, head].item() if isinstance(value, Tensor) else value
             for name, value in vars(self).items()
         }
 
-    def best(self, k: int = 5, *, by: str = "margin") -> list[dict[str, float]]:
+    def best(self, k: int = 5, *, by: str = "margin") -> list[dict[str, int | float]]:
         """The k heads that are highest in one of the columns, best first.
 
         The best of L·H heads is better by luck on the sentences that it was chosen on:
