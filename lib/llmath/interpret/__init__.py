@@ -11,8 +11,10 @@ heads.py          (model, sentences) → one row per head, with baselines
 sites.py          places in the model at which one can intervene
 effects.py        (model, ids, sites) → what the prediction loses or regains
 lens.py           (model, ids) → what each layer would predict
+attribution.py    logits → what each part of the model adds to them directly
 """
 
+from llmath.interpret.attribution import Attribution, logit_attribution
 from llmath.interpret.effects import Patched, ablate, ablated, patch
 from llmath.interpret.heads import HeadTable, RoleWeights, head_table, role_weights
 from llmath.interpret.lens import lens_top, logit_lens
@@ -38,6 +40,7 @@ from llmath.interpret.sites import Site, head_sites, position_sites
 from llmath.interpret.uncertainty import bootstrap_interval, wilson_interval
 
 __all__ = [
+    "Attribution",
     "HeadTable",
     "Located",
     "Patched",
@@ -54,6 +57,7 @@ __all__ = [
     "induction_score",
     "lens_top",
     "locate",
+    "logit_attribution",
     "logit_lens",
     "offset_score",
     "patch",

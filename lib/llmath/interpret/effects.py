@@ -28,7 +28,7 @@ def ablated(
     Zero is a value that the rest of the model may never have seen there, so that zero
     ablation tends to overstate; the mean over texts of the same kind keeps what does
     not depend on the text (Wang et al. 2023, §2.2). Those means are taken in the
-    model as it is when the block begins.
+    model as it is when the block begins; token 0, the sink, counts among the tokens.
     """
     check_sites(model, sites)
     if mean_over is None:
