@@ -16,6 +16,7 @@ from llmath.interpret import (
     patch,
     position_sites,
 )
+from llmath.loss import surprisal
 from llmath.model import Transformer
 from llmath.probe import record
 
@@ -173,20 +174,27 @@ def test_the_best_induction_head_is_needed_to_repeat(smollm2):
     """Causal, in a real model: without it the second half is much harder to predict."""
     model, _ = smollm2
     g = torch.Generator().manual_seed(1)
-    ids = torch.randint(1000, 49_000, (1, 16), generator=g).repeat(1, 2)
+    ids, others = torch.randint(1000, 49_000, (2, 1, 16), generator=g).repeat(1, 1, 2)
+
+    def loss():
+        return surprisal(model(ids)[:, 16:-1], ids[:, 17:]).mean().item()
+
+    def harm(layer, head, **options):
+        with ablated(model, [Site(layer, head=head)], **options):
+            return loss() - before
+
     with record(model, "blocks.*.attn.pattern") as acts:
-        model.residual(ids)
+        before = loss()
     pattern = acts.stack("blocks.*.attn.pattern")
     score = induction_score(pattern, ids)[:, 0]
     best = divmod(int(score.argmax()), 9)
-
-    def harm(layer, head):
-        return ablate(model, ids, [Site(layer, head=head)])[:, 16:].mean().item()
-
-    others = [divmod(i, 9) for i in range(5, 270, 60)]
-    median = sorted(harm(*other) for other in others)[len(others) // 2]
+    some = sorted(harm(*divmod(i, 9)) for i in range(5, 270, 60))
     assert harm(*best) > 0.5  # nats per token
-    assert abs(median) < 0.1
+    assert abs(some[len(some) // 2]) < 0.1
+    # a previous-token head two layers below, from which it learns what came before
+    assert harm(16, 0) > 2
+    # an early head whose zero ruins everything after it, and whose mean does not
+    assert abs(harm(1, 5, mean_over=others)) < 0.2 < 2 < harm(1, 5)
 
 
 @pytest.mark.usefixtures("untyped")

@@ -15,8 +15,8 @@ from llmath.probe import record
 class Attribution:
     """Parts of the logit difference z_right − z_wrong, which is their sum.
 
-    `embedding` (B,), `heads` (L, H, B), `mlps` (L, B); `bias` (B,) collects what no part
-    computes: the biases of W_O and of the last norm.
+    `embedding` (B,), `heads` (L, H, B), `mlps` (L, B); `bias` (B,) collects what no
+    part computes: the biases of W_O and of the last norm.
     """
 
     embedding: Tensor
