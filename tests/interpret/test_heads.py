@@ -169,6 +169,8 @@ def test_head_13_8_follows_the_subject(smollm2):
     [
         (lambda t: t.best(by="luck"), "no column 'luck' to choose by; there is wins, "),
         (lambda t: t.best(by="n"), "no column 'n'"),
+        (lambda t: t.row(3, 0), "no head 3.0 among 3 layers of 6 heads"),
+        (lambda t: t.row(0, -1), "no head 0.-1"),
         (lambda t: t.best(19), "18 heads to choose from, not 19"),
     ],
 )

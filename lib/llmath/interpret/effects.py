@@ -27,7 +27,7 @@ def ablated(
 
     Zero is a value that the rest of the model may never have seen there, so that zero
     ablation tends to overstate; the mean over texts of the same kind keeps what does
-    not depend on the text (Wang et al. 2023, §2.2). Those means are taken in the
+    not depend on the text (Wang et al. 2023). Those means are taken in the
     model as it is when the block begins; token 0, the sink, counts among the tokens.
     """
     check_sites(model, sites)
@@ -97,7 +97,7 @@ def patch(
 ) -> Patched:
     """d_i = z_right − z_wrong of the corrupted text, site i as in the clean one
 
-    Meng et al. 2022, §2.1; Wang et al. 2023, §3. `clean` and `corrupted` are ids (B, T)
+    Meng et al. 2022, §2.1; Wang et al. 2023. `clean` and `corrupted` are ids (B, T)
     that pair by row and token by token; `right` and `wrong` (B,) are the ids whose
     logits at `position` are compared. Each place, one site or several that are patched
     together, costs one forward pass of the whole batch: `head_sites`, `position_sites`.

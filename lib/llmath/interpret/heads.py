@@ -37,7 +37,8 @@ class HeadTable:
     Baselines: `distractor`, the strongest distractor's weight; `control_wins` and
     `control_weight`, the same two scores where the sentences look alike but the role is
     absent; `offset`, the weight as many places back as the targets are, anywhere in
-    the controls. `chance_wins` and `chance_weight` are a head's that looks evenly.
+    the controls. `chance_wins` is the score of a head that prefers one of the words at
+    random, `chance_weight` that of one that looks at every token evenly.
     """
 
     n: int
@@ -61,6 +62,11 @@ class HeadTable:
 
     def row(self, layer: int, head: int) -> dict[str, int | float]:
         """All numbers of one head, by name."""
+        L, H = self.wins.shape
+        if not (0 <= layer < L and 0 <= head < H):
+            raise ValueError(
+                f"no head {layer}.{head} among {L} layers of {H} heads, counted from 0"
+            )
         return {"layer": layer, "head": head} | {
             name: value[layer, head].item() if isinstance(value, Tensor) else value
             for name, value in vars(self).items()
@@ -114,8 +120,8 @@ def head_table(
     >>> table.best(3)                # by margin, the weight beyond the distractor's
 
     A head that follows the role beats `chance_wins`, wins less in the controls, and
-    gives its target more than its `offset`. Chance is even looking; `seed` is that of
-    the bootstrap. Sentences of one length run together; nothing is padded.
+    gives its target more than its `offset`. `seed` is that of the bootstrap. Sentences
+    of one length run together; nothing is padded.
     """
     located, n = _located(tokenizer, sentences), len(sentences)
     distances = Counter(s.query - s.target[-1] for s in located)

@@ -66,7 +66,7 @@ def sink_score(
 
 
 def duplicate_token_score(pattern: Square, ids: Int[Tensor, "B T"]) -> PerHead:
-    """mean_t Σ_s A_{ts}, over s < t with id_s = id_t; Wang et al. 2023, §3.2
+    """mean_t Σ_s A_{ts}, over s < t with id_s = id_t; Wang et al. 2023
 
     Over the queries t whose token occurred before; a sentence without one is refused.
     In natural text confounded with looking at names, or at punctuation: use repeated
@@ -113,7 +113,8 @@ def role_wins(
     """Σ_{s∈target} A_{qs} > Σ_{s∈k} A_{qs}, for each of the K distractors k
 
     A tie is lost. With the weights as small as 10⁻⁶ a head still wins or loses: read it
-    together with `role_weight`. The heads of Clark et al. 2019 were scored like this.
+    together with `role_weight`. Clark et al. 2019 ask more of a head, that no word at
+    all has more weight; that leaves out heads which keep most of theirs on the sink.
     """
     rows = _rows(pattern, queries).double()  # sums of one row, in one order
     target = (rows * targets[:, None]).sum(-1)
