@@ -15,6 +15,7 @@ model.py        ids → logits
 loss.py         logits, targets → loss, in nats
 pretrained/     file → (model, tokenizer)
 generate.py     logits → next id → text, one token at a time
+interpret/      activations → measurements
 reference/      the same formulas in plain NumPy float64
 swap.py         a reader's function → a place in the running model
 mistakes/       exercise → the right answer, and the usual wrong ones
