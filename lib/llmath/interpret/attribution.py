@@ -38,14 +38,14 @@ def logit_attribution(
     wrong: Tensor,
     position: int = -1,
 ) -> Attribution:
-    """z_right − z_wrong = Σ_c c · d,  d = g ⊙ (u_right − u_wrong) / rms(x_L)
+    """z_right − z_wrong = Σ_c c · d   {eq:logit-attribution}
 
-    Elhage et al. 2021: the paths that go straight to the logits. The residual stream
-    x_L is a sum of contributions c, and the logits are linear in it once the length
-    that the last norm divides by is taken as given (for LayerNorm, d is centred). One
-    forward pass. Direct means direct: what a head does through later heads is counted
-    as theirs, and the length is everybody's. `patch` and `ablate` measure the whole
-    effect.
+    With d = g ⊙ (u_right − u_wrong) / rms(x_L), after Elhage et al. 2021: the paths
+    that go straight to the logits. The residual stream x_L is a sum of contributions c,
+    and the logits are linear in it once the length that the last norm divides by is
+    taken as given (for LayerNorm, d is centred). One forward pass. Direct means direct:
+    what a head does through later heads is counted as theirs, and the length is
+    everybody's. `patch` and `ablate` measure the whole effect.
     """
     _check_stream(model)
     if not -ids.shape[-1] <= position < ids.shape[-1]:

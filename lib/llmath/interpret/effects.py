@@ -23,7 +23,7 @@ from llmath.probe import record, replace
 def ablated(
     model: Transformer, sites: Sequence[Site], *, mean_over: Tensor | None = None
 ) -> Iterator[None]:
-    """x_site ← 0, or x_site ← its mean over all tokens of `mean_over` (ids, (B, T))
+    """x_site ← 0, or ← its mean over all tokens of `mean_over`   {eq:ablation}
 
     Zero is a value that the rest of the model may never have seen there, so that zero
     ablation tends to overstate; the mean over texts of the same kind keeps what does
@@ -48,10 +48,11 @@ def ablate(
     *,
     mean_over: Tensor | None = None,
 ) -> Tensor:
-    """Δ_t = −log p_ablated(id_{t+1}) + log p(id_{t+1}), in nats: (B, T − 1)
+    """Δ_t = −log p_ablated(id_{t+1}) + log p(id_{t+1})   {eq:ablation-effect}
 
-    How much less the model expects each token of the text without the sites; positive
-    is worse. `.mean()` is the change of the loss. For logits: `with ablated(…):`.
+    (B, T − 1), in nats. How much less the model expects each token of the text without
+    the sites; positive is worse. `.mean()` is the change of the loss. For logits: `with
+    ablated(…):`.
     """
     _check_text(ids)
     before = surprisal(model(ids)[:, :-1], ids[:, 1:])
@@ -68,11 +69,12 @@ class Patched:
     patched: Tensor
 
     def recovered(self) -> Tensor:
-        """(d_patched − d_corrupted) / (d_clean − d_corrupted), of the means: (n,)
+        """(d_patched − d_corrupted) / (d_clean − d_corrupted)   {eq:patching}
 
-        0: the site changes nothing; 1: it alone brings the clean answer back. Outside
-        [0, 1] where it overshoots or does harm. A ratio of means over the batch,
-        because single sentences with a small denominator would drown the others.
+        Of the means; one number per site, (n,). 0: the site changes nothing; 1: it
+        alone brings the clean answer back. Outside [0, 1] where it overshoots or does
+        harm. A ratio of means over the batch, because single sentences with a small
+        denominator would drown the others.
         """
         gap = (self.clean - self.corrupted).mean()
         if gap.abs() < 1e-6:
@@ -95,7 +97,7 @@ def patch(
     wrong: Tensor,
     position: int = -1,
 ) -> Patched:
-    """d_i = z_right − z_wrong of the corrupted text, site i as in the clean one
+    """d_i = z_right − z_wrong, site i as in the clean text {eq:patching}
 
     Meng et al. 2022, §2.1; Wang et al. 2023. `clean` and `corrupted` are ids (B, T)
     that pair by row and token by token; `right` and `wrong` (B,) are the ids whose

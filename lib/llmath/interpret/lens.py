@@ -13,21 +13,22 @@ from llmath.probe import record
 def logit_lens(
     model: Transformer, ids: Tensor, *, positions: Sequence[int] | None = None
 ) -> Tensor:
-    """z_ℓ = norm(x_ℓ) W_U, x_ℓ the residual after ℓ blocks; nostalgebraist 2020
+    """z_ℓ = norm(x_ℓ) W_U   {eq:logit-lens}; nostalgebraist 2020
 
-    (L + 1, B, P, V): entry 0 is the embedding's, entry L the model's own logits. P are
-    the `positions` asked for, all T without: 31 × T × 49,152 numbers for SmolLM2, so
-    ask for few. The last norm and W_U were trained for x_L alone: what they make of
-    an earlier x_ℓ is a projection of it, and not all that the layer knows.
+    x_ℓ is the residual stream after ℓ blocks. (L + 1, B, P, V): entry 0 is the
+    embedding's, entry L the model's own logits. P are the `positions` asked for, all T
+    without: 31 × T × 49,152 numbers for SmolLM2, so ask for few. The last norm and W_U
+    were trained for x_L alone: what they make of an earlier x_ℓ is a projection of it,
+    and not all that the layer knows.
     """
     return torch.stack(list(_layers(model, ids, positions)))
 
 
 @torch.no_grad()
 def lens_top(model: Transformer, ids: Tensor, *, k: int = 1) -> tuple[Tensor, Tensor]:
-    """The k most probable next ids after each layer, and their probabilities
+    """The k most probable next ids after each layer and their p   {eq:logit-lens}
 
-    Both (L + 1, B, T, k), best first; one layer's logits at a time.
+    p = softmax(z_ℓ). Both (L + 1, B, T, k), best first; one layer's logits at a time.
     """
     if not 1 <= k <= model.config.vocab_size:
         raise ValueError(f"k lies in 1 … {model.config.vocab_size}, not {k}")

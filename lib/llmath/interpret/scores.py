@@ -16,11 +16,11 @@ PerHead = Float[Tensor, "*layers B H"]
 def offset_score(
     pattern: Float[Tensor, "*batch T T"], offset: int, *, start: int = 1
 ) -> Float[Tensor, "*batch"]:
-    """mean_t A_{t,t−d}, the weight on the token d places back; t = max(d, start), …
+    """mean_t A_{t,t−d}, t = max(d, start), …   {eq:offset-score}
 
-    Confounded with whatever tends to stand d places back. In a short text it is high
-    for every head: the query at position t shares its weight among t + 1 keys only, so
-    skip the first queries with `start`.
+    The weight on the token d places back. Confounded with whatever tends to stand d
+    places back. In a short text it is high for every head: the query at position t
+    shares its weight among t + 1 keys only, so skip the first queries with `start`.
     """
     T = _tokens(pattern)
     first = max(offset, start)
@@ -35,7 +35,7 @@ def offset_score(
 def previous_token_score(
     pattern: Float[Tensor, "*batch T T"], *, start: int = 1
 ) -> Float[Tensor, "*batch"]:
-    """mean_t A_{t,t−1}, over the queries t = start, …, T − 1; Elhage et al. 2021
+    """mean_t A_{t,t−1}, t = start, …, T − 1   {eq:offset-score}; Elhage et al. 2021
 
     Confounded with every relation between neighbours: an adjective and its noun, a
     verb and its object. A head scored for those has to be measured at a distance.
@@ -51,10 +51,11 @@ def previous_token_score(
 def sink_score(
     pattern: Float[Tensor, "*batch T T"], *, start: int = 1
 ) -> Float[Tensor, "*batch"]:
-    """mean_t A_{t,0}, the weight on the first token, t = start, …; Xiao et al. 2024
+    """mean_t A_{t,0}, t = start, …   {eq:sink-score}; Xiao et al. 2024
 
-    Query 0 sees nothing else and is never counted. Confounded with everything that
-    the first token means: do not let a word that you want to measure stand there.
+    The weight on the first token. Query 0 sees nothing else and is never counted.
+    Confounded with everything that the first token means: do not let a word that you
+    want to measure stand there.
     """
     T = _tokens(pattern)
     if not 1 <= start < T:
@@ -66,24 +67,24 @@ def sink_score(
 
 
 def duplicate_token_score(pattern: Square, ids: Int[Tensor, "B T"]) -> PerHead:
-    """mean_t Σ_s A_{ts}, over s < t with id_s = id_t; Wang et al. 2023
+    """mean_t Σ_s A_{ts}, s < t with id_s = id_t   {eq:duplicate-token-score}
 
-    Over the queries t whose token occurred before; a sentence without one is refused.
-    In natural text confounded with looking at names, or at punctuation: use repeated
-    random tokens.
+    Wang et al. 2023. Over the queries t whose token occurred before; a sentence without
+    one is refused. In natural text confounded with looking at names, or at punctuation:
+    use repeated random tokens.
     """
     _check_ids(pattern, ids)
     return _mean_weight(pattern, _earlier_copies(ids), "whose token occurred before")
 
 
 def induction_score(pattern: Square, ids: Int[Tensor, "B T"]) -> PerHead:
-    """mean_t Σ_s A_{ts}, over s ≤ t with id_{s−1} = id_t; Olsson et al. 2022
+    """mean_t Σ_s A_{ts}, s ≤ t with id_{s−1} = id_t   {eq:induction-score}
 
-    "Prefix matching": the weight on what came after earlier copies of the current
-    token. On repeated random tokens of period p confounded with a head that looks p − 1
-    places back, whatever stands there: vary p. In natural text confounded with any head
-    that finds likely continuations. That the head also makes the model *copy* is a
-    second claim, which needs `ablate`.
+    Olsson et al. 2022. "Prefix matching": the weight on what came after earlier copies
+    of the current token. On repeated random tokens of period p confounded with a head
+    that looks p − 1 places back, whatever stands there: vary p. In natural text
+    confounded with any head that finds likely continuations. That the head also makes
+    the model *copy* is a second claim, which needs `ablate`.
     """
     _check_ids(pattern, ids)
     copies = _earlier_copies(ids)
@@ -95,11 +96,12 @@ def induction_score(pattern: Square, ids: Int[Tensor, "B T"]) -> PerHead:
 def role_weight(
     pattern: Square, queries: Int[Tensor, " B"], targets: Bool[Tensor, "B T"]
 ) -> PerHead:
-    """Σ_s A_{qs}, over the tokens s of the target: what the query q gives to a word
+    """Σ_s A_{qs}, over the tokens s of the target   {eq:role-weight}
 
-    One query per sentence; `targets` is True at every token of the word that it should
-    look at. Confounded with the word's position (first? nearest? always d places back?)
-    and frequency: compare with distractors, controls and `offset_score`.
+    What the query q gives to a word. One query per sentence; `targets` is True at every
+    token of the word that it should look at. Confounded with the word's position
+    (first? nearest? always d places back?) and frequency: compare with distractors,
+    controls and `offset_score`.
     """
     return (_rows(pattern, queries) * targets[:, None].to(pattern.dtype)).sum(-1)
 
@@ -110,7 +112,7 @@ def role_wins(
     targets: Bool[Tensor, "B T"],
     distractors: Bool[Tensor, "B K T"],
 ) -> Bool[Tensor, "*layers B H"]:
-    """Σ_{s∈target} A_{qs} > Σ_{s∈k} A_{qs}, for each of the K distractors k
+    """Σ_{s∈target} A_{qs} > Σ_{s∈k} A_{qs} for every distractor k   {eq:role-wins}
 
     A tie is lost. With the weights as small as 10⁻⁶ a head still wins or loses: read it
     together with `role_weight`. Clark et al. 2019 ask more of a head, that no word at

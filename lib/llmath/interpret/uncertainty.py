@@ -15,10 +15,10 @@ from torch import Tensor
 def wilson_interval(
     successes: Tensor, n: int, *, confidence: float = 0.95
 ) -> tuple[Tensor, Tensor]:
-    """(p̂ + z²/2n ± z √(p̂(1 − p̂)/n + z²/4n²)) / (1 + z²/n); Wilson 1927
+    """(p̂ + z²/2n ± z √(p̂(1 − p̂)/n + z²/4n²)) / (1 + z²/n)   {eq:wilson}
 
-    The low and the high end, one pair for each count of successes among n. Unlike
-    p̂ ± z σ it stays inside [0, 1] and has a width at 0 and at n.
+    Wilson 1927. The low and the high end, one pair for each count of successes among n.
+    Unlike p̂ ± z σ it stays inside [0, 1] and has a width at 0 and at n.
     """
     z = NormalDist().inv_cdf((1 + _checked(confidence)) / 2)
     if n < 1 or bool((successes < 0).any()) or bool((successes > n).any()):
@@ -38,10 +38,10 @@ def wilson_interval(
 def bootstrap_interval(
     samples: Tensor, *, confidence: float = 0.95, draws: int = 1000, seed: int = 0
 ) -> tuple[Tensor, Tensor]:
-    """Percentiles of the means of n samples drawn with replacement; Efron 1979
+    """[Q_α(x̄*), Q_{1−α}(x̄*)], x̄* a mean of n drawn with replacement   {eq:bootstrap}
 
-    `samples` has the n samples along axis 0; the low and the high end have the shape of
-    the rest. All of the rest is resampled together, from the one seed.
+    Efron 1979. `samples` has the n samples along axis 0; the low and the high end have
+    the shape of the rest. All of the rest is resampled together, from the one seed.
     """
     if samples.ndim < 1 or len(samples) < 2 or draws < 1:
         raise ValueError(
