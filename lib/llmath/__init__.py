@@ -3,6 +3,7 @@
 notation.py     the letters: axes of tensors and quantities, one table
 config.py       one frozen description of a model, checked when it is made
 probe.py        named activations, read while the model runs
+runtime.py      device, dtype, chance and provenance: what a run stands on
 tokenizer/      text → ids: byte-level byte-pair encoding
 embedding.py    ids, positions → vectors: a row of a table for each token
 rope.py         positions → rotations of queries and keys
