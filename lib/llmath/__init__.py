@@ -17,6 +17,7 @@ model.py        ids → logits
 loss.py         logits, targets → loss, in nats
 pretrained/     file → (model, tokenizer)
 generate.py     logits → next id → text, one token at a time
+scaling/        ledgers: what a model holds, computes and keeps, counted part by part
 reference/      the same formulas in plain NumPy float64
 swap.py         a reader's function → a place in the running model
 mistakes.py     exercise → the right answer, and the usual wrong ones
