@@ -8,7 +8,7 @@ from llmath.scaling.ledger import Ledger, Row
 
 @dataclass(frozen=True)
 class Part:
-    """A matrix, `rows` × `width`, and a vector beside it; `times` of them in a model."""
+    """A matrix, `rows` × `width`, and a vector beside it, `times` in a model."""
 
     name: str
     times: int

@@ -1,0 +1,99 @@
+"""How far a path is from the explicit one, and whether it compiles as one graph"""
+
+import copy
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from llmath.model import Transformer
+from llmath.runtime import can_compute, float_type
+
+IMPLS = ("explicit", "online", "sdpa")
+# Largest difference of a logit from float64's, as a part of the largest logit.
+TOLERANCES = {"float64": 1e-12, "float32": 1e-4, "bfloat16": 0.1, "float16": 0.02}
+# float16 ends at 65,504 and not every model stays below it: told, not demanded.
+REQUIRED = ("float64", "float32", "bfloat16")
+
+Row = dict[str, Any]
+
+
+def compare(found: Tensor, expected: Tensor, tolerance: float) -> Row:
+    """The largest difference, alone and as a part of the largest number expected."""
+    found, expected = found.double(), expected.double()
+    worst, largest = float((found - expected).abs().max()), float(expected.abs().max())
+    if not math.isfinite(worst):
+        return {"holds": False, "failed": "logits are NaN or infinite"}
+    same = (found.argmax(-1) == expected.argmax(-1)).double().mean()
+    return {
+        "max_abs": worst,
+        "max_rel": worst / largest,
+        "same_next_id": float(same),
+        "tolerance": tolerance,
+        "holds": worst / largest <= tolerance,
+    }
+
+
+def attempt(function: Callable[..., Row], *arguments: Any) -> Row:
+    """Its row; or what it was refused with, which is a result as well."""
+    try:
+        return function(*arguments)
+    except (RuntimeError, ValueError) as error:  # out of memory, a graph break, …
+        return {"holds": False, "failed": str(error).strip().partition("\n")[0][:300]}
+
+
+def differences(model: Transformer, ids: Tensor) -> list[Row]:
+    """Every path and type against the explicit path in float64 (on Apple's float32)."""
+    exact = "float64" if can_compute(ids.device, torch.float64) else "float32"
+    expected = copy.deepcopy(model).to(float_type(exact))(ids)
+    rows = []
+    for dtype, tolerance in TOLERANCES.items():
+        about = {"dtype": dtype, "required": dtype in REQUIRED}
+        if not can_compute(ids.device, float_type(dtype)):
+            rows.append(about | {"left_out": f"{ids.device} does not compute in it"})
+            continue
+        lowered = copy.deepcopy(model).to(float_type(dtype))
+        for impl in IMPLS:
+            found = attempt(one_difference, lowered, ids, impl, expected, tolerance)
+            rows.append(about | {"impl": impl, "reference": exact} | found)
+    return rows
+
+
+def one_difference(
+    model: Transformer, ids: Tensor, impl: str, expected: Tensor, tolerance: float
+) -> Row:
+    return compare(model(ids, impl=impl), expected, tolerance)
+
+
+class Counted:
+    """A compiler's backend that counts the graphs it is given."""
+
+    def __init__(self, backend: str) -> None:
+        self.graphs, self.compile = 0, torch._dynamo.lookup_backend(backend)
+
+    def __call__(self, graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Callable:
+        self.graphs += 1
+        return self.compile(graph, inputs)
+
+
+def compiled(model: Transformer, ids: Tensor, backend: str) -> list[Row]:
+    """Each path by torch.compile: `fullgraph=True` refuses a graph break."""
+    about = {"dtype": "float32", "backend": backend, "fullgraph": True}
+    return [
+        about
+        | {"impl": impl, "required": True}
+        | attempt(one_graph, model, ids, impl, backend)
+        for impl in IMPLS
+    ]
+
+
+def one_graph(model: Transformer, ids: Tensor, impl: str, backend: str) -> Row:
+    """Compiled and eager give the same logits, and there was one graph to compile."""
+    torch.compiler.reset()
+    counted = Counted(backend)
+    fast = torch.compile(model, fullgraph=True, backend=counted)
+    row = compare(fast(ids, impl=impl), model(ids, impl=impl), TOLERANCES["float32"])
+    holds = row["holds"] and counted.graphs == 1
+    return row | {"graphs": counted.graphs, "holds": holds}
