@@ -117,7 +117,7 @@ def show(result: Row) -> None:
         kind = f"compiled ({row['backend']})" if "backend" in row else "eager"
         said = row.get("failed") or row.get("left_out")
         if said is None:
-            said = f"off by {row['max_rel']:.1e} of at most {row['tolerance']:.0e}"
+            said = f"off by {row['error']:.1e} of at most {row['tolerance']:.0e}"
         print(f"{name} {kind:20} {'holds' if row.get('holds') else 'NOT':5} {said}")
     for row in result["speed"]:
         name = (
