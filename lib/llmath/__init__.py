@@ -3,7 +3,7 @@
 notation.py     the letters: axes of tensors and quantities, one table
 config.py       one frozen description of a model, checked when it is made
 probe.py        named activations, read while the model runs
-runtime.py      device, dtype, chance and provenance: what a run stands on
+runtime/        device, dtype, chance and provenance: what a run stands on
 tokenizer/      text → ids: byte-level byte-pair encoding
 data/           ids → batches (x, y): what a model reads, and what it should have said
 embedding.py    ids, positions → vectors: a row of a table for each token

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import llmath
-from llmath import runtime
+from llmath.config import preset
+from llmath.model import Transformer
 from llmath.runtime import (
     autocast,
     can_compute,
@@ -23,6 +24,7 @@ from llmath.runtime import (
     float_type,
     provenance,
     replacing,
+    saved_for_backward,
     seeded,
     write_json,
 )
@@ -188,6 +190,62 @@ def test_json_there_and_back(tmp_path):
     assert json.loads((tmp_path / "a.json").read_text("utf-8")) == value
 
 
+# What autograd keeps
+
+
+def test_saved_by_hand():
+    """y = Σ (x W)²: x and W are kept for the product, x W for the square."""
+    x, W = torch.ones(3, 5), torch.ones(5, 2, requires_grad=True)
+    with saved_for_backward() as saved:
+        y = ((x @ W) ** 2).sum()
+    assert saved.bytes == 4 * (15 + 6), "x is kept for ∂W; for ∂x nobody asks"
+    x.requires_grad_()
+    for besides, expected in ((), 15 + 10 + 6), ([W], 15 + 6), ([W, x], 6):
+        with saved_for_backward(besides) as saved:
+            y = ((x @ W) ** 2).sum()
+        assert saved.bytes == 4 * expected
+    y.backward()
+    assert torch.equal(x.grad, torch.full((3, 5), 20.0)), "2 · 5 · (1 + 1)"
+
+
+def test_a_storage_counts_once_and_whole():
+    x = torch.ones(100, requires_grad=True)
+    with saved_for_backward() as saved:
+        x[:10].square() + x[10:20].square()
+    assert saved.bytes == 4 * 100
+
+
+def test_nothing_is_kept_without_gradients():
+    x = torch.ones(3, requires_grad=True)
+    with saved_for_backward() as saved, torch.no_grad():
+        x.square()
+    assert saved.bytes == 0
+
+
+@pytest.mark.parametrize("name", ["tiny", "smollm2-135m"])
+def test_activations_grow_with_the_batch_and_patterns_with_its_square(name):
+    """Keeping A costs T² for each head and layer; the fused kernel forms no A."""
+    sizes = {"n_layers": 2, "d_model": 36, "d_ff": 48, "n_heads": 6, "vocab_size": 50}
+    sizes |= {"n_kv_heads": 6 if name == "tiny" else 2}
+    model = Transformer(preset(name, **sizes))
+
+    def kept(B: int, T: int, impl: str) -> int:
+        with saved_for_backward(model.parameters()) as saved:
+            model(torch.zeros(B, T, dtype=torch.long), impl=impl)
+        return saved.bytes
+
+    for impl in ("explicit", "sdpa"):
+        each = kept(3, 32, impl) - kept(2, 32, impl)
+        assert each == kept(2, 32, impl) - kept(1, 32, impl)
+        assert 0.9 < each / kept(1, 32, impl) <= 1
+    bends = {}
+    for impl in ("explicit", "sdpa"):
+        bends[impl] = kept(1, 64, impl) - 2 * kept(1, 32, impl)
+    pattern = 2 * 6 * (64**2 - 2 * 32**2) * 4  # layers, heads, T², bytes
+    assert bends["explicit"] > 2 * pattern, "A, and what it was made from"
+    assert bends["sdpa"] < pattern / 2
+
+
 # Where a result is from
 
 
@@ -220,10 +278,11 @@ def test_the_commit_is_git_s_and_a_change_is_noticed(tmp_path, monkeypatch):
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         return done.stdout.strip()
 
-    place = tmp_path / "lib" / "llmath" / "runtime.py"
+    place = tmp_path / "lib" / "llmath" / "runtime" / "provenance.py"
     place.parent.mkdir(parents=True)
     place.write_text("1")
-    monkeypatch.setattr(runtime, "__file__", str(place))
+    module = sys.modules["llmath.runtime.provenance"]
+    monkeypatch.setattr(module, "__file__", str(place))
     assert (provenance()["commit"], provenance()["changed"]) == (None, None)
     git("init", "-q")
     git("add", ".")
