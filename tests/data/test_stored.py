@@ -125,6 +125,22 @@ def test_ids_of_another_tokenizer_are_refused(path, other):
         load_ids(path, other)
 
 
+def test_a_fingerprint_tells_each_table_apart():
+    """Changed one at a time; the same tables made again are the same."""
+    tokens, merges = [*TOKENIZER.vocabulary, "!!"], list(TOKENIZER.merges)
+    swapped = [*merges[:-2], merges[-1], merges[-2]]
+    variants = [
+        Tokenizer(tokens, merges, pattern="gpt2"),
+        Tokenizer(tokens, merges, pattern="smollm"),
+        Tokenizer(tokens, merges, pattern="gpt2", special=[280]),
+        Tokenizer(tokens, swapped, pattern="gpt2"),
+        Tokenizer([*tokens[:-1], "??"], merges, pattern="gpt2"),
+    ]
+    assert len(set(map(fingerprint, variants))) == len(variants)
+    again = Tokenizer(tuple(tokens), merges, pattern="gpt2")
+    assert fingerprint(again) == fingerprint(variants[0])
+
+
 def test_the_fingerprint_is_of_what_the_tokenizer_does(tmp_path):
     TOKENIZER.save(tmp_path / "t.json")
     assert fingerprint(Tokenizer.load(tmp_path / "t.json")) == fingerprint(TOKENIZER)
