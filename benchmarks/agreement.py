@@ -16,6 +16,9 @@ TOLERANCES = {"float64": 1e-12, "float32": 1e-5, "bfloat16": 0.05, "float16": 0.
 # float16 ends at 65,504 and not every model stays below it: told, not demanded.
 REQUIRED = ("float64", "float32", "bfloat16")
 
+# Out of memory and graph breaks are RuntimeErrors; other libraries know more.
+_REFUSALS = (RuntimeError, ValueError, TypeError, AttributeError, ImportError)
+
 Row = dict[str, Any]
 
 
@@ -44,8 +47,9 @@ def attempt(function: Callable[..., Row], *arguments: Any) -> Row:
     """Its row; or what it was refused with, which is a result as well."""
     try:
         return function(*arguments)
-    except (RuntimeError, ValueError) as error:  # out of memory, a graph break, …
-        return {"holds": False, "failed": str(error).strip().partition("\n")[0][:300]}
+    except _REFUSALS as error:
+        first = str(error).strip().partition("\n")[0]
+        return {"holds": False, "failed": f"{type(error).__name__}: {first[:300]}"}
 
 
 def differences(model: Transformer, ids: Tensor) -> list[Row]:

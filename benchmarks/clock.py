@@ -40,12 +40,20 @@ def theirs(model: Transformer, dtype: str) -> nn.Module:
     return found.eval().requires_grad_(False).to(model.embedding.weight.device)
 
 
-def clock(contenders: Contenders, *, tokens: int, rounds: int, cuda: bool) -> list[Row]:
+def waiting(device: torch.device) -> Callable[[], None]:
+    """What waits until the device has done all it was told; a processor already has."""
+    waits = {"cuda": torch.cuda.synchronize, "mps": torch.mps.synchronize}
+    return waits.get(device.type, lambda: None)
+
+
+def clock(
+    contenders: Contenders, *, tokens: int, rounds: int, device: torch.device
+) -> list[Row]:
     """Tokens a second: medians of alternating rounds, after two to warm up.
 
     A contender that fails in the warm-up is listed with its reason and not timed.
     """
-    wait = torch.cuda.synchronize if cuda else lambda: None
+    wait = waiting(device)
 
     def seconds(function: Callable[[], object]) -> float:
         wait()
@@ -54,7 +62,7 @@ def clock(contenders: Contenders, *, tokens: int, rounds: int, cuda: bool) -> li
         wait()
         return time.perf_counter() - start
 
-    rows = {name: attempt(warm_up, f, cuda) for name, f in contenders.items()}
+    rows = {name: attempt(warm_up, f, device) for name, f in contenders.items()}
     times = {name: [] for name, row in rows.items() if "failed" not in row}
     for _ in range(rounds):
         for name, found in times.items():
@@ -69,10 +77,10 @@ def clock(contenders: Contenders, *, tokens: int, rounds: int, cuda: bool) -> li
     return [{"contender": name} | row for name, row in rows.items()]
 
 
-def warm_up(function: Callable[[], object], cuda: bool) -> Row:
+def warm_up(function: Callable[[], object], device: torch.device) -> Row:
     """Two rounds; what the second took of the GPU's memory beyond what was taken."""
     function()
-    if not cuda:
+    if device.type != "cuda":
         function()
         return {"working_bytes": None}
     torch.cuda.reset_peak_memory_stats()
@@ -101,7 +109,7 @@ def speed(
     }
     rows = []
     for task, (contenders, tokens) in tasks.items():
-        found = clock(contenders, tokens=tokens, rounds=sizes.rounds, cuda=ids.is_cuda)
+        found = clock(contenders, tokens=tokens, rounds=sizes.rounds, device=ids.device)
         rows += [{"dtype": dtype, "task": task} | row for row in found]
     return rows
 

@@ -187,7 +187,10 @@ def test_a_contender_that_fails_is_listed_and_not_timed(clock):
         raise RuntimeError("out of memory\nand much more")
 
     contenders = {"works": lambda: None, "fails": fail}
-    works, fails = clock.clock(contenders, tokens=7, rounds=3, cuda=False)
+    works, fails = clock.clock(
+        contenders, tokens=7, rounds=3, device=torch.device("cpu")
+    )
     assert works["contender"] == "works"
     assert works["rounds"] == 3
-    assert fails == {"contender": "fails", "holds": False, "failed": "out of memory"}
+    reason = "RuntimeError: out of memory"
+    assert fails == {"contender": "fails", "holds": False, "failed": reason}

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -261,6 +262,16 @@ def test_provenance_says_what_was_run_where():
     assert found["machine"]["cores"] == os.cpu_count()
     json.dumps(found, allow_nan=False)
     assert "device" not in provenance()
+
+
+def test_a_gpu_is_named(monkeypatch):
+    about = SimpleNamespace(name="A GPU", total_memory=2**34, major=9, minor=0)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: about)
+    found = describe_device(torch.device("cuda:0"))
+    assert (found["name"], found["capability"]) == ("A GPU", "9.0")
+    assert found["memory_bytes"] == 2**34
+    assert found["tf32"] is False
+    json.dumps(found, allow_nan=False)
 
 
 def test_provenance_names_no_place_of_this_machine():
