@@ -23,7 +23,7 @@ def rope_angles(
     base: float,
     dtype: torch.dtype = torch.float32,
 ) -> Float[Tensor, "T pairs"]:
-    """φ_{t,i} = t θ_i,  θ_i = base^{−2i/E}; Su et al. 2021, eq. 15
+    """φ_{t,i} = t θ_i,  θ_i = base^{−2i/E}   {eq:rope-angles}; Su et al. 2021, eq. 15
 
     Never in half precision: at position 8,000 a bfloat16 angle is wrong by up to 16.
     """
@@ -35,9 +35,10 @@ def rope_angles(
 def rope(
     x: Float[Tensor, "*batch T E"], positions: Int[Tensor, " T"], *, base: float
 ) -> Float[Tensor, "*batch T E"]:
-    """(x_{2i} + j x_{2i+1}) ↦ (x_{2i} + j x_{2i+1}) e^{j t θ_i}; Su et al. 2021, §3.2
+    """(x_{2i} + j x_{2i+1}) ↦ (x_{2i} + j x_{2i+1}) e^{j t θ_i}   {eq:rope}
 
-    Pairs are neighbouring coordinates, written as one complex number each.
+    Su et al. 2021, §3.2. Pairs are neighbouring coordinates, written as one complex
+    number each.
     """
     if x.shape[-1] % 2:
         raise ValueError(f"rope turns pairs: the width must be even, got {x.shape[-1]}")
