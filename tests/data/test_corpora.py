@@ -5,7 +5,7 @@ from importlib.machinery import ModuleSpec
 
 import pytest
 
-from llmath.data import read_text, shakespeare
+from llmath.data import bridge, read_text, shakespeare
 
 
 def test_shakespeare_is_all_there():
@@ -43,3 +43,11 @@ def test_what_is_no_utf8_is_refused_with_the_place(tmp_path):
     (tmp_path / "a.txt").write_bytes(b"abc " + "naïve".encode("latin1") + b" abc")
     with pytest.raises(ValueError, match=r"at byte 6 of 13 \(ef 76 65 20\).*iconv"):
         read_text(tmp_path / "a.txt")
+
+
+def test_the_bridge_is_one_passage():
+    text = bridge()
+    assert text.startswith("Nobody remembers who built the little bridge")
+    assert text.endswith("by people in a hurry.")
+    assert len(text.split()) == 101
+    assert "\n" not in text

@@ -10,11 +10,12 @@ batches.py      ids → (x, y): at random to learn from, all in order to be judg
 """
 
 from llmath.data.batches import Batches, random_batch, split, windows
-from llmath.data.corpora import read_text, shakespeare
+from llmath.data.corpora import bridge, read_text, shakespeare
 from llmath.data.stored import encode_to_file, fingerprint, load_ids
 
 __all__ = [
     "Batches",
+    "bridge",
     "encode_to_file",
     "fingerprint",
     "load_ids",

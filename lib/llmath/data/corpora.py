@@ -30,6 +30,14 @@ def shakespeare() -> str:
     return data.decode()
 
 
+def bridge() -> str:
+    """Five sentences about a bridge, written for this book, and so in no training set.
+
+    What the chapters measure losses on when a passage is enough: 101 words.
+    """
+    return Path(__file__).with_name("bridge.txt").read_text("utf-8").rstrip("\n")
+
+
 def read_text(path: str | PathLike) -> str:
     """The text of a file in UTF-8, with every line ending as it stands there."""
     data = Path(path).read_bytes()

@@ -19,13 +19,13 @@ def forward_flops(
     cached: int = 0,
     logits: int | None = None,
 ) -> Ledger:
-    """C = 2 B T (weights) + 4 L B T S D + 2 B T V D; Kaplan et al. 2020, table 1
+    """C = 2 B T (weights) + 4 L B T S D + 2 B T V D   {eq:forward-flops}
 
-    T new tokens behind `cached` earlier ones, so that S = cached + T keys are looked
-    at. The head serves the last `logits` of the T positions, by default all: a prefill
-    needs one, `forward_flops(config, T, logits=1)`; a step of decoding is
-    `forward_flops(config, 1, cached=S)`. Exactly what PyTorch's `FlopCounterMode` sees
-    on the explicit path.
+    Kaplan et al. 2020, table 1. T new tokens behind `cached` earlier ones, so that S =
+    cached + T keys are looked at. The head serves the last `logits` of the T positions,
+    by default all: a prefill needs one, `forward_flops(config, T, logits=1)`; a step of
+    decoding is `forward_flops(config, 1, cached=S)`. Exactly what PyTorch's
+    `FlopCounterMode` sees on the explicit path.
     """
     heads_for = T if logits is None else logits
     _check(config, T, B, cached, heads_for)
@@ -48,9 +48,10 @@ def forward_flops(
 
 
 def training_flops(config: ModelConfig, T: int, *, B: int = 1) -> Ledger:
-    """C = 3 C_forward: one forward pass, two for the backward; Kaplan et al. 2020, §2.1
+    """C = 3 C_forward   {eq:training-flops}; Kaplan et al. 2020, §2.1
 
-    For y = x W the backward pass needs ∂x = ∂y Wᵀ and ∂W = xᵀ ∂y, each as large a
+    One forward pass, two for the backward.
+        For y = x W the backward pass needs ∂x = ∂y Wᵀ and ∂W = xᵀ ∂y, each as large a
     product as the first. The update itself is left out: a few operations a parameter.
     """
     rows = (
@@ -63,7 +64,7 @@ def training_flops(config: ModelConfig, T: int, *, B: int = 1) -> Ledger:
 def generation_flops(
     config: ModelConfig, prompt: int, new: int, *, cache: bool = True
 ) -> Ledger:
-    """C = C(prompt) + Σ_{S = prompt}^{prompt + new − 2} C(1 token behind S)
+    """C = C(prompt) + Σ_S C(1 token behind S)   {eq:generation-flops}
 
     What `generate` computes for `new` tokens behind a prompt: the prompt gives the
     first of them, each that is fed back gives the next, and the last is not fed back.
@@ -84,7 +85,7 @@ def generation_flops(
 
 
 def approximate_training_flops(n_parameters: int, tokens: int) -> int:
-    """C ≈ 6 N 𝒟; Kaplan et al. 2020, §2.1; Hoffmann et al. 2022, app. F
+    """C ≈ 6 N 𝒟   {eq:six-n-d}; Kaplan et al. 2020, §2.1; Hoffmann et al. 2022, app. F
 
     Two operations for each weight and token, three times. N without embeddings is
     Kaplan's (`non_embedding`); `approximation_error` says what it leaves out.
@@ -97,8 +98,9 @@ def approximate_training_flops(n_parameters: int, tokens: int) -> int:
 
 
 def approximation_error(config: ModelConfig, T: int) -> float:
-    """6 N T / C − 1, with N of `non_embedding`: how far 6 N 𝒟 is off at this context.
+    """6 N T / C − 1, with N of `non_embedding`   {eq:six-n-d}
 
+    How far 6 N 𝒟 is off at this context.
     Left out are attention's products of activations, 12 L T S D, and the head,
     6 T V D; counted though they multiply nothing, biases and norms.
     """
@@ -107,11 +109,12 @@ def approximation_error(config: ModelConfig, T: int) -> float:
 
 
 def mfu(config: ModelConfig, tokens_per_second: float, *, T: int, peak: float) -> float:
-    """MFU = tokens/s · (C_training(T) / T) / peak; Chowdhery et al. 2022, app. B
+    """MFU = tokens/s · (C_training(T) / T) / peak   {eq:mfu}
 
-    The share of the hardware's peak (FLOP/s in the type that is computed in) that a
-    training run turns into useful products. What is computed twice to save memory does
-    not count. Their 6 N + 12 L H E T for a token, with N the weights that multiply.
+    Chowdhery et al. 2022, app. B. The share of the hardware's peak (FLOP/s in the type
+    that is computed in) that a training run turns into useful products. What is
+    computed twice to save memory does not count. Their 6 N + 12 L H E T for a token,
+    with N the weights that multiply.
     """
     if tokens_per_second < 0 or not 0 < peak < float("inf"):
         raise ValueError(

@@ -14,11 +14,12 @@ BLOCKS = MappingProxyType({"Q8_0": (32, 34), "Q4_0": (32, 18), "Q4_1": (32, 20)}
 def weight_bytes(
     config: ModelConfig, dtype: str = "float32", *, embedding: str | None = None
 ) -> Ledger:
-    """bytes = Σ numbers × bytes of one; in GGUF a block of 32 numbers shares a scale
+    """bytes = Σ numbers × bytes of one   {eq:weight-bytes}
 
-    `dtype` is a floating-point type or an encoding of GGUF: Q8_0, Q4_0, Q4_1. Encoded
-    are matrices; vectors stay in float32. `embedding` is the encoding of the tables and
-    the head where it is another than the rest, as it often is (Q8_0 beside Q4_1).
+    In GGUF a block of 32 numbers shares a scale. `dtype` is a floating-point type or an
+    encoding of GGUF: Q8_0, Q4_0, Q4_1. Encoded are matrices; vectors stay in float32.
+    `embedding` is the encoding of the tables and the head where it is another than the
+    rest, as it often is (Q8_0 beside Q4_1).
     """
     tables = ("embedding", "positions", "head")
     rows = []
@@ -31,10 +32,11 @@ def weight_bytes(
 def cache_bytes(
     config: ModelConfig, T: int, *, B: int = 1, dtype: str = "float32"
 ) -> Ledger:
-    """bytes = 2 L B T G E × bytes of one: a key and a value for each token and layer
+    """bytes = 2 L B T G E × bytes of one   {eq:cache-bytes}
 
-    Shazeer 2019, §3; G < H heads make it smaller by H/G, Ainslie et al. 2023. `KVCache`
-    keeps room for at most twice as many, so that growing seldom copies.
+    A key and a value for each token and layer. Shazeer 2019, §3; G < H heads make it
+    smaller by H/G, Ainslie et al. 2023. `KVCache` keeps room for at most twice as many,
+    so that growing seldom copies.
     """
     if T < 0 or B < 1:
         raise ValueError(f"a cache holds T ≥ 0 tokens of B ≥ 1 texts, got T={T}, B={B}")
@@ -45,11 +47,12 @@ def cache_bytes(
 
 
 def training_bytes(config: ModelConfig, dtype: str = "float32") -> Ledger:
-    """bytes = N (weights + gradients + Adam's m and v); Rajbhandari et al. 2020, §3.1
+    """bytes = N (weights + gradients + Adam's m and v)   {eq:training-bytes}
 
-    In float32 16 bytes a parameter. In half precision 16 as well: weights and gradients
-    take 2 each, but updates are too small for them, and a float32 copy of the weights
-    is kept beside the moments. Activations come on top of this, in proportion to B T.
+    Rajbhandari et al. 2020, §3.1. In float32 16 bytes a parameter. In half precision 16
+    as well: weights and gradients take 2 each, but updates are too small for them, and
+    a float32 copy of the weights is kept beside the moments. Activations come on top of
+    this, in proportion to B T.
     """
     N, width = parameters(config).total, _width(dtype)
     wide = max(width, 4)

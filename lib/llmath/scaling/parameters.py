@@ -53,10 +53,11 @@ def parts(config: ModelConfig) -> list[Part]:
 
 
 def parameters(config: ModelConfig) -> Ledger:
-    """N = V D + L (2 D² + 2 GE D + 2 or 3 F D) + norms and biases; Vaswani et al. 2017
+    """N = V D + L (2 D² + 2 GE D + 2 or 3 F D) + …   {eq:parameters}
 
-    Exact, part by part: the sum over `Transformer(config).parameters()`. A head that
-    shares the table of embeddings is counted there, once.
+    And norms and biases; Vaswani et al. 2017. Exact, part by part: the sum over
+    `Transformer(config).parameters()`. A head that shares the table of embeddings is
+    counted there, once.
     """
     rows = (Row(p.name, p.times, p.size, p.formula) for p in parts(config))
     return Ledger("Parameters", "parameters", tuple(rows))
