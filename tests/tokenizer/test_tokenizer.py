@@ -17,7 +17,7 @@ from tokenizers import decoders, models, pre_tokenizers
 
 import llmath.pretrained
 import llmath.tokenizer
-from llmath.pretrained import find, llama
+from llmath.pretrained import find, gguf_tokenizer
 from llmath.pretrained.gguf import GGUFFile
 from llmath.tokenizer import (
     SPLITTERS,
@@ -318,7 +318,7 @@ def test_one_long_word_takes_no_quadratic_time():
 
 
 def test_smollm2(file):
-    tokenizer = llama.tokenizer(file)
+    tokenizer = gguf_tokenizer.tokenizer(file)
     assert tokenizer.vocab_size == 49_152
     assert tokenizer.pattern == "smollm"
     assert list(tokenizer.special.values()) == list(range(17))

@@ -1,0 +1,258 @@
+"""GGUF's metadata and tensors ↔ (config, weights): the families llama and gpt2
+
+What a family always is stands in `implied`; what a file says of it, in `told`, and the
+names of its tensors in `outside` and `inside`. A configuration that cannot be said in
+these words is refused when it is to be written, with the fields that are in the way.
+
+GGUF stores the rows of Llama's W_Q and W_K so that neighbouring coordinates form the
+pairs that rotary positions turn, which is how `llmath.rope` has it: the rows are used
+as they lie. Its gpt2 keeps q, k and v one above the other in one tensor.
+"""
+
+import itertools
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from llmath.config import ModelConfig
+from llmath.pretrained.gguf import GGUFFile, TensorInfo
+
+Metadata = Mapping[str, Any]
+_HEAD = "output.weight"
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of models in GGUF's words, `told` and names of tensors in ours first."""
+
+    name: str
+    implied: Mapping[str, Any]
+    told: Mapping[str, str]
+    outside: Mapping[str, str]
+    inside: Mapping[tuple[str, ...], str]
+    norms: tuple[str, ...] = ("norm", "norm_attn", "norm_mlp")
+
+
+class Entry(NamedTuple):
+    """A tensor of the file, and the parameters here that lie in it, row below row."""
+
+    theirs: str
+    ours: tuple[str, ...]
+
+
+_TOLD = {
+    "n_layers": "block_count",
+    "d_model": "embedding_length",
+    "n_heads": "attention.head_count",
+    "d_ff": "feed_forward_length",
+    "context_length": "context_length",
+}
+_BOTH = {
+    ("norm_attn",): "attn_norm",
+    ("attn.w_o",): "attn_output",
+    ("norm_mlp",): "ffn_norm",
+    ("mlp.w_up",): "ffn_up",
+    ("mlp.w_down",): "ffn_down",
+}
+_OUTSIDE = {"embedding": "token_embd", "norm": "output_norm"}
+LLAMA = Family(
+    name="llama",
+    implied={"norm": "rms", "position": "rope", "mlp": "swiglu"},
+    told={
+        **_TOLD,
+        "n_kv_heads": "attention.head_count_kv",
+        "norm_eps": "attention.layer_norm_rms_epsilon",
+        "rope_base": "rope.freq_base",
+    },
+    outside=_OUTSIDE,
+    inside={
+        **_BOTH,
+        **{(f"attn.w_{x}",): f"attn_{x}" for x in "qkv"},
+        ("mlp.w_gate",): "ffn_gate",
+    },
+)
+GPT2 = Family(
+    name="gpt2",
+    implied={"norm": "layer", "position": "learned", "mlp": "gelu_tanh", "bias": True},
+    told={**_TOLD, "norm_eps": "attention.layer_norm_epsilon"},
+    outside={**_OUTSIDE, "position_embedding": "position_embd"},
+    inside={**_BOTH, ("attn.w_q", "attn.w_k", "attn.w_v"): "attn_qkv"},
+)
+FAMILIES = MappingProxyType({family.name: family for family in (LLAMA, GPT2)})
+
+# What a file may leave out.
+_DEFAULTS = {"rope_base": 10_000.0}
+# Widths of a head, which a file may state and no family here can choose.
+_WIDTHS = ("rope.dimension_count", "attention.key_length", "attention.value_length")
+
+
+def config(file: GGUFFile) -> ModelConfig:
+    """The model's configuration; what the library cannot compute is refused."""
+    found = described(file.metadata, file.tensors)
+    _check_size(file.tensors, found)
+    return found
+
+
+def described(metadata: Metadata, tensors: Collection[str]) -> ModelConfig:
+    """The configuration that the metadata, and which tensors there are, describe."""
+    name = get(metadata, "general.architecture", str)
+    if name not in FAMILIES:
+        raise ValueError(
+            f"the file holds a model of the family {name!r}; there is "
+            f"{', '.join(FAMILIES)}"
+        )
+    family = FAMILIES[name]
+    told = {
+        field: _number(metadata, f"{name}.{key}", _DEFAULTS.get(field))
+        for field, key in family.told.items()
+        if field != "n_kv_heads"
+    }
+    key = f"{name}.attention.head_count_kv"
+    told["n_kv_heads"] = get(metadata, key, default=told["n_heads"])
+    told["bias"] = "blk.0.attn_output.bias" in tensors
+    found = ModelConfig(
+        **{**told, **family.implied},
+        vocab_size=len(strings(metadata, "tokenizer.ggml.tokens")),
+        tie_embeddings=_HEAD not in tensors,
+    )
+    for key in _WIDTHS:
+        width = get(metadata, f"{name}.{key}", default=found.d_head)
+        if width != found.d_head:
+            raise ValueError(f"{name}.{key}={width} differs from d_head={found.d_head}")
+    scaling = get(metadata, f"{name}.rope.scaling.type", default="none")
+    if scaling != "none":
+        raise ValueError(f"rotary scaling of type {scaling!r} is not built")
+    return found
+
+
+def metadata(config: ModelConfig) -> dict[str, Any]:
+    """The metadata that describe a model; `described` reads the configuration back.
+
+    Raises a ValueError with the fields that keep each family from saying what it is.
+    """
+    in_the_way = []
+    for family in FAMILIES.values():
+        made = _said(config, family)
+        tensors = [entry.theirs for entry in entries(config, family)]
+        vocabulary = {"tokenizer.ggml.tokens": [""] * config.vocab_size}
+        try:
+            read = described(made | vocabulary, tensors)
+        except ValueError as error:  # as this family has it, there is no such model
+            in_the_way.append(f"{family.name} refuses it: {error}")
+            continue
+        wrong = [
+            f"{field.name}={getattr(config, field.name)!r}"
+            for field in fields(config)
+            if getattr(read, field.name) != getattr(config, field.name)
+        ]
+        if not wrong:
+            return made
+        in_the_way.append(f"{family.name} has no {', '.join(wrong)}")
+    raise ValueError(f"GGUF cannot say what this model is: {'; '.join(in_the_way)}")
+
+
+def parameters(
+    file: GGUFFile, config: ModelConfig, shapes: Mapping[str, tuple[int, ...]]
+) -> dict[str, np.ndarray]:
+    """Every parameter, decoded to float32; `shapes` are those that the model needs.
+
+    All tensors are there and fit, and none is left over; else nothing is decoded.
+    """
+    table = list(entries(config, FAMILIES[file.metadata["general.architecture"]]))
+    wanted, there = {entry.theirs for entry in table}, file.tensors.keys()
+    if wanted != there:
+        raise ValueError(
+            f"the file has no tensors {sorted(wanted - there)}, and no use for "
+            f"{sorted(there - wanted)}"
+        )
+    for theirs, ours in table:
+        held, needed = file.tensors[theirs].shape, joined(shapes[name] for name in ours)
+        if held != needed:
+            raise ValueError(
+                f"tensor {theirs!r} has shape {held}; {', '.join(ours)} "
+                f"need{'s' if len(ours) == 1 else ''} {needed}"
+            )
+    weights: dict[str, np.ndarray] = {}
+    for theirs, ours in table:
+        ends = list(itertools.accumulate(shapes[name][0] for name in ours))
+        weights |= zip(ours, np.split(file.read(theirs), ends[:-1]), strict=True)
+    return weights
+
+
+def joined(shapes: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
+    """The shape of tensors of these shapes, one below the other."""
+    first, *rest = shapes
+    return (first[0] + sum(shape[0] for shape in rest), *first[1:])
+
+
+def entries(config: ModelConfig, family: Family) -> Iterator[Entry]:
+    """Every tensor of a model of the family."""
+    biased = ("weight", "bias") if config.bias else ("weight",)
+    normed = biased if config.norm == "layer" else ("weight",)
+    for ours, theirs in family.outside.items():
+        for kind in normed if ours in family.norms else ("weight",):
+            yield Entry(f"{theirs}.{kind}", (f"{ours}.{kind}",))
+    for i in range(config.n_layers):
+        for ours, theirs in family.inside.items():
+            for kind in normed if ours[0] in family.norms else biased:
+                names = tuple(f"blocks.{i}.{name}.{kind}" for name in ours)
+                yield Entry(f"blk.{i}.{theirs}.{kind}", names)
+    if not config.tie_embeddings:
+        yield Entry(_HEAD, ("unembedding.weight",))
+
+
+def get(fields: Metadata, key: str, kind: type = object, *, default: Any = None) -> Any:
+    """The value of a key, of this type; one that is absent has its default."""
+    value = fields.get(key, default)
+    if value is None:
+        raise ValueError(f"the file's metadata lack {key!r}")
+    if not isinstance(value, kind):
+        raise ValueError(f"{key} should be a {kind.__name__}, got {value!r:.80}")
+    return value
+
+
+def strings(fields: Metadata, key: str) -> list[str]:
+    """The list of strings of a key."""
+    values = get(fields, key, list)
+    if not all(isinstance(value, str) for value in values):
+        raise ValueError(f"{key} should hold strings alone")
+    return values
+
+
+def _said(config: ModelConfig, family: Family) -> dict[str, Any]:
+    said = {
+        f"{family.name}.{key}": getattr(config, field)
+        for field, key in family.told.items()
+    }
+    if config.position == "rope":
+        said[f"{family.name}.rope.dimension_count"] = config.d_head
+    vocabulary = {f"{family.name}.vocab_size": config.vocab_size}
+    return {"general.architecture": family.name} | said | vocabulary
+
+
+def _number(fields: Metadata, key: str, default: float | None) -> Any:
+    """Files keep fractions in float32: the shortest decimal number that is stored so.
+
+    1e-5 was meant where 9.99999974737875e-06 is read; as float32 the two are one.
+    """
+    value = get(fields, key, default=default)
+    return float(str(np.float32(value))) if isinstance(value, float) else value
+
+
+def _check_size(tensors: Mapping[str, TensorInfo], found: ModelConfig) -> None:
+    """Compare the announced size with the tensors before anything is built from it."""
+    D, F, V, L = found.d_model, found.d_ff, found.vocab_size, found.n_layers
+    blocks = sum(name.endswith(".attn_norm.weight") for name in tensors)
+    if blocks != L:
+        raise ValueError(f"the file announces {L} blocks and holds {blocks}")
+    shapes = {"token_embd": (V, D), "blk.0.ffn_up": (F, D)}
+    if found.position == "learned":
+        shapes["position_embd"] = (found.context_length, D)
+    for name, shape in shapes.items():
+        tensor = tensors.get(f"{name}.weight")
+        if tensor is None or tensor.shape != shape:
+            held = "is missing" if tensor is None else f"has shape {tensor.shape}"
+            raise ValueError(f"tensor {name}.weight {held}; it should have {shape}")
