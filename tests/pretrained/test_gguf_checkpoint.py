@@ -10,7 +10,7 @@ import pytest
 import torch
 import transformers
 
-from llmath.config import ModelConfig, preset
+from llmath.config import ModelConfig, RopeScaling, preset
 from llmath.model import Transformer
 from llmath.pretrained import find, load_gguf, save_gguf
 from llmath.pretrained.encodings import NUMBERS, dequantize, quantize
@@ -32,11 +32,15 @@ LLAMA = ModelConfig(
     rope_base=5000.0,
     norm_eps=3e-6,
 )
+LLAMA31 = RopeScaling(kind="llama3", factor=8.0, low=1.0, high=4.0, original_context=32)
 VARIANTS = {
     "gpt2": GPT2,
     "gpt2-untied": dataclasses.replace(GPT2, tie_embeddings=False),
     "llama": LLAMA,
     "llama-untied": dataclasses.replace(LLAMA, tie_embeddings=False),
+    "llama-linear": dataclasses.replace(
+        LLAMA, rope_scaling=RopeScaling(kind="linear", factor=2.5)
+    ),
     "llama-bias": dataclasses.replace(LLAMA, bias=True),
 }
 IDS = torch.arange(30)[None]
@@ -185,12 +189,13 @@ def test_smollm2_saved_in_8_bits(smollm2, tmp_path):
         ({"bias": False}, "gpt2 has no bias=False"),
         ({"mlp": "gelu"}, "gpt2 has no mlp='gelu'"),
         ({"n_kv_heads": 2}, "gpt2 has no n_kv_heads=2"),
+        ({"of": LLAMA, "rope_scaling": LLAMA31}, "llama has no rope_scaling=RopeSc"),
         ({"norm_eps": 0.12345678901}, "gpt2 has no norm_eps=0.12345678901"),
     ],
     ids=str,
 )
 def test_what_gguf_cannot_say_is_refused(changes, words, tokenizer, tmp_path):
-    model = Transformer(dataclasses.replace(GPT2, **changes))
+    model = Transformer(dataclasses.replace(changes.pop("of", GPT2), **changes))
     with pytest.raises(ValueError, match=f"GGUF cannot say what this .*{words}"):
         save_gguf(model, tokenizer, tmp_path / "m.gguf")
     assert not list(tmp_path.iterdir())

@@ -96,6 +96,8 @@ def test_the_tokenizer_comes_back(write, config):
         ({"llama__attention__key_length": 32}, "key_length=32 differs from d_head=16"),
         ({"llama__rope__dimension_count": 8}, "dimension_count=8 differs"),
         ({"llama__rope__scaling__type": "yarn"}, "rotary scaling of type 'yarn'"),
+        ({"llama__rope__scaling__type": "llama3"}, "type 'llama3' is not read"),
+        ({"llama__rope__scaling__type": "linear"}, "lack 'llama.rope.scaling.factor'"),
         ({"llama__rope__freq_base": float("nan")}, "rope_base must be positive"),
         ({"tokenizer__ggml__tokens": ["a", "b"]}, r"should have \(2, 64\)"),
         ({"tokenizer__ggml__tokens": [1] * 300}, "tokens should hold strings"),

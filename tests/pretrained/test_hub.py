@@ -12,7 +12,7 @@ import transformers
 from safetensors.torch import load_file, save_file
 from transformers.models.llama import modeling_llama
 
-from llmath.config import PRESETS, ModelConfig, preset
+from llmath.config import PRESETS, ModelConfig, RopeScaling, preset
 from llmath.generate import generate
 from llmath.model import Transformer
 from llmath.pretrained import gpt2, llama, load_checkpoint, save_checkpoint
@@ -36,9 +36,25 @@ VARIANTS = {
     "llama": LLAMA,
     "llama-bias-untied": dataclasses.replace(LLAMA, bias=True, tie_embeddings=False),
     "llama-mha": dataclasses.replace(LLAMA, n_kv_heads=6, norm_eps=1e-6),
+    "llama-linear": dataclasses.replace(
+        LLAMA, rope_scaling=RopeScaling(kind="linear", factor=4.0)
+    ),
+    "llama-3.1": dataclasses.replace(
+        LLAMA,
+        rope_scaling=RopeScaling(
+            kind="llama3", factor=8.0, low=1.0, high=4.0, original_context=20
+        ),
+    ),
 }
 IDS = torch.randint(0, 90, (2, 31), generator=torch.Generator().manual_seed(0))
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
+# Their scaled frequencies are float32 whatever a model is told.
+PRECISIONS = [
+    (name, dtype)
+    for name, config in VARIANTS.items()
+    for dtype in TOLERANCE
+    if dtype == torch.float32 or config.rope_scaling is None
+]
 BOTH = pytest.mark.parametrize("family", ["gpt2", "llama"])
 
 
@@ -92,12 +108,23 @@ def theirs(config, dtype=torch.float32):
         num_key_value_heads=config.n_kv_heads,
         max_position_embeddings=config.context_length,
         rms_norm_eps=config.norm_eps,
-        rope_parameters={"rope_type": "default", "rope_theta": config.rope_base},
+        rope_parameters=rope_parameters(config),
         attention_bias=config.bias,
         mlp_bias=config.bias,
         **common,
     )
     return stirred(transformers.LlamaForCausalLM(described)).to(dtype)
+
+
+def rope_parameters(config) -> dict:
+    scaling = config.rope_scaling
+    told = {"rope_type": "default", "rope_theta": config.rope_base}
+    if scaling:
+        told |= {"rope_type": scaling.kind, "factor": scaling.factor}
+    if scaling and scaling.kind == "llama3":
+        told |= {"low_freq_factor": scaling.low, "high_freq_factor": scaling.high}
+        told["original_max_position_embeddings"] = scaling.original_context
+    return told
 
 
 @pytest.fixture
@@ -121,8 +148,7 @@ def wide(monkeypatch):
 # The same numbers
 
 
-@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize(("name", "dtype"), PRECISIONS, ids=str)
 def test_their_weights_in_our_model(name, dtype, request):
     if dtype == torch.float64:
         request.getfixturevalue("wide")
@@ -136,8 +162,7 @@ def test_their_weights_in_our_model(name, dtype, request):
         assert error <= TOLERANCE[dtype]
 
 
-@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize(("name", "dtype"), PRECISIONS, ids=str)
 def test_our_weights_in_their_model(name, dtype, request):
     if dtype == torch.float64:
         request.getfixturevalue("wide")
@@ -416,8 +441,10 @@ def test_a_description_that_is_none(text, tmp_path):
         ("llama", {"num_key_value_heads": 3}, "k_proj.weight has"),
         ("llama", {"num_key_value_heads": 4}, "n_kv_heads=4"),
         ("llama", {"rope_theta": -1.0}, "rope_base must be positive"),
-        ("llama", {"rope_scaling": {"rope_type": "llama3"}}, "type 'llama3' is not b"),
-        ("llama", {"rope_scaling": {"type": "linear"}}, "type 'linear' is not built"),
+        ("llama", {"rope_scaling": {"rope_type": "llama3"}}, "factor of llama3 must"),
+        ("llama", {"rope_scaling": {"type": "linear"}}, "factor of linear must be pos"),
+        ("llama", {"rope_scaling": {"type": "linear", "factor": "2"}}, "got '2'"),
+        ("llama", {"rope_scaling": {"type": ["linear"], "factor": 2}}, "is not built"),
         ("llama", {"rope_parameters": {"rope_type": "yarn"}}, "type 'yarn' is not"),
         ("llama", {"rope_parameters": 3}, "rope_parameters=3, which is no object"),
     ],

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from llmath.config import ModelConfig
+from llmath.config import ModelConfig, RopeScaling
 from llmath.pretrained.gguf import GGUFFile, TensorInfo
 
 Metadata = Mapping[str, Any]
@@ -115,6 +115,7 @@ def described(metadata: Metadata, tensors: Collection[str]) -> ModelConfig:
     told["bias"] = "blk.0.attn_output.bias" in tensors
     found = ModelConfig(
         **{**told, **family.implied},
+        rope_scaling=_scaling(metadata, name),
         vocab_size=len(strings(metadata, "tokenizer.ggml.tokens")),
         tie_embeddings=_HEAD not in tensors,
     )
@@ -122,9 +123,6 @@ def described(metadata: Metadata, tensors: Collection[str]) -> ModelConfig:
         width = get(metadata, f"{name}.{key}", default=found.d_head)
         if width != found.d_head:
             raise ValueError(f"{name}.{key}={width} differs from d_head={found.d_head}")
-    scaling = get(metadata, f"{name}.rope.scaling.type", default="none")
-    if scaling != "none":
-        raise ValueError(f"rotary scaling of type {scaling!r} is not built")
     return found
 
 
@@ -229,8 +227,24 @@ def _said(config: ModelConfig, family: Family) -> dict[str, Any]:
     }
     if config.position == "rope":
         said[f"{family.name}.rope.dimension_count"] = config.d_head
+    if config.rope_scaling is not None and config.rope_scaling.kind == "linear":
+        said[f"{family.name}.rope.scaling.type"] = "linear"
+        said[f"{family.name}.rope.scaling.factor"] = config.rope_scaling.factor
     vocabulary = {f"{family.name}.vocab_size": config.vocab_size}
     return {"general.architecture": family.name} | said | vocabulary
+
+
+def _scaling(fields: Metadata, name: str) -> RopeScaling | None:
+    """Linear scaling; GGUF keeps that of Llama 3.1 as a tensor, which is not read."""
+    kind = get(fields, f"{name}.rope.scaling.type", str, default="none")
+    if kind == "none":
+        return None
+    if kind != "linear":
+        raise ValueError(
+            f"rotary scaling of type {kind!r} is not read from GGUF; linear is"
+        )
+    factor = _number(fields, f"{name}.rope.scaling.factor", None)
+    return RopeScaling(kind=kind, factor=factor)
 
 
 def _number(fields: Metadata, key: str, default: float | None) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from llmath.config import ModelConfig
+from llmath.config import ModelConfig, RopeScaling
 from llmath.pretrained.described import Fields, get, only
 
 MODEL_TYPE = "llama"
@@ -24,6 +24,13 @@ _SIZES = {
     "n_heads": "num_attention_heads",
     "d_ff": "intermediate_size",
     "context_length": "max_position_embeddings",
+}
+# Field of RopeScaling → key of config.json.
+_SCALING = {
+    "factor": "factor",
+    "low": "low_freq_factor",
+    "high": "high_freq_factor",
+    "original_context": "original_max_position_embeddings",
 }
 _MATRICES = {
     **{f"attn.w_{x}": f"self_attn.{x}_proj" for x in "qkvo"},
@@ -74,7 +81,7 @@ def config_from_json(fields: Fields) -> ModelConfig:
         bias=bias,
         tie_embeddings=get(fields, "tie_word_embeddings", False),
         norm_eps=get(fields, "rms_norm_eps", 1e-6),
-        rope_base=_rope_base(fields),
+        **_rope(fields),
     )
     only(fields, "head_dim", found.d_head)
     return found
@@ -91,6 +98,7 @@ def config_to_json(config: ModelConfig) -> dict[str, Any]:
         "mlp_bias": config.bias,
         "rms_norm_eps": config.norm_eps,
         "rope_theta": config.rope_base,
+        "rope_scaling": _scaling_to_json(config.rope_scaling),
         "tie_word_embeddings": config.tie_embeddings,
     }
 
@@ -135,18 +143,29 @@ def _table(config: ModelConfig) -> Iterator[_Entry]:
         yield _Entry(HEAD, "unembedding.weight")
 
 
-def _rope_base(fields: Fields) -> float:
-    """Where newer and where older files say it; scaled frequencies are refused."""
+def _rope(fields: Fields) -> dict[str, Any]:
+    """Base and scaling, where newer and where older files say them."""
     told = {}
     for key in ("rope_parameters", "rope_scaling"):
         part = get(fields, key, {})
         if not isinstance(part, dict):
             raise ValueError(f"config.json says {key}={part!r:.80}, which is no object")
         told |= part
+    base = get(told, "rope_theta", get(fields, "rope_theta", 10_000.0))
     kind = get(told, "rope_type", get(told, "type", "default"))
-    if kind != "default":
-        raise ValueError(f"rotary scaling of type {kind!r} is not built")
-    return get(told, "rope_theta", get(fields, "rope_theta", 10_000.0))
+    if kind == "default":
+        return {"rope_base": base}
+    names = _SCALING if kind == "llama3" else {"factor": "factor"}
+    scaling = RopeScaling(kind=kind, **{n: told.get(key) for n, key in names.items()})
+    return {"rope_base": base, "rope_scaling": scaling}
+
+
+def _scaling_to_json(scaling: RopeScaling | None) -> dict[str, Any] | None:
+    if scaling is None:
+        return None
+    told = {key: getattr(scaling, name) for name, key in _SCALING.items()}
+    kept = {key: value for key, value in told.items() if value is not None}
+    return {"rope_type": scaling.kind, **kept}
 
 
 def _check_rows(w: Tensor, n_heads: int) -> None:
