@@ -16,8 +16,9 @@ from llmath.pretrained import find, load_gguf, save_gguf
 from llmath.pretrained.encodings import NUMBERS, dequantize, quantize
 from llmath.pretrained.gguf import GGUFFile
 from llmath.pretrained.gguf_checkpoint import _FILE_TYPES
-from llmath.pretrained.gguf_writer import Planned, as_stored, replacing, write_gguf
+from llmath.pretrained.gguf_writer import Planned, as_stored, write_gguf
 from llmath.tokenizer import Tokenizer
+from llmath.tokenizer.files import replacing
 
 TEXT = "the cat and the dog and the hat on the mat; a cat sat on that"
 GPT2 = preset("tiny", vocab_size=270, d_model=32, d_ff=128, context_length=1024)

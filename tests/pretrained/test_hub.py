@@ -1,7 +1,9 @@
 """load_checkpoint, save_checkpoint: there and back through transformers; refusals"""
 
+import contextlib
 import dataclasses
 import json
+import os
 import pickle
 import struct
 import types
@@ -292,6 +294,59 @@ def test_a_failure_while_saving_leaves_the_old_files(tmp_path, monkeypatch):
 
     monkeypatch.setattr("llmath.pretrained.hub.save_file", full)
     with pytest.raises(OSError, match="no space"):
+        save_checkpoint(Transformer(LLAMA), tmp_path)
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("moved", range(4))
+def test_stopped_between_two_moves_it_is_old_or_refused_or_new(
+    moved, tmp_path, monkeypatch
+):
+    """Of the same family and sizes: nothing but the order of the moves tells them
+    apart."""
+    old = ours(GPT2)
+    new = ours(dataclasses.replace(GPT2, norm_eps=0.5))
+    new.embedding.weight.mul_(2)
+    save_checkpoint(old, tmp_path)
+    left, replace = [moved], os.replace
+
+    def stopping(a, b):
+        if not left[0]:
+            raise SystemExit("the power fails")
+        left[0] -= 1
+        replace(a, b)
+
+    monkeypatch.setattr("os.replace", stopping)
+    with contextlib.suppress(SystemExit):
+        save_checkpoint(new, tmp_path)
+    if moved in (1, 2):
+        with pytest.raises(FileNotFoundError, match=r"config\.json is missing"):
+            load_checkpoint(tmp_path)
+        return
+    found, expected = load_checkpoint(tmp_path), new if moved == 3 else old
+    assert found.config == expected.config
+    assert torch.equal(found.embedding.weight, expected.embedding.weight)
+
+
+def test_what_was_left_behind_is_pointed_out(tmp_path):
+    (tmp_path / ".saving-abc").mkdir()
+    words = r"config\.json is missing: saving was cut short, see \.saving-abc"
+    with pytest.raises(FileNotFoundError, match=words):
+        load_checkpoint(tmp_path)
+
+
+def test_weights_that_cannot_be_moved_leave_the_old_checkpoint(tmp_path, monkeypatch):
+    save_checkpoint(ours(GPT2), tmp_path)
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    replace = os.replace
+
+    def refusing(a, b):
+        if str(b).endswith(".safetensors"):
+            raise PermissionError("in use")
+        replace(a, b)
+
+    monkeypatch.setattr("os.replace", refusing)
+    with pytest.raises(PermissionError):
         save_checkpoint(Transformer(LLAMA), tmp_path)
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
 

@@ -1,6 +1,7 @@
 """file → (model, tokenizer)
 
 >>> model, tokenizer = load("smollm2-135m")
+>>> model, tokenizer = load("HuggingFaceTB/SmolLM2-360M")       # from the hub
 >>> gpt2 = pretrained.tokenizer("gpt2")
 >>> model = load_checkpoint("folder")            # GPT-2 or Llama, as on the hub
 >>> save_checkpoint(model, "another")
@@ -11,10 +12,14 @@ SHA-256 at every load, before a byte of it is believed: 98 MB take about 0.07 s,
 of the load, and a remembered "was fine last time" is one more fact to keep true.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import torch
 
 from llmath.model import Transformer
 from llmath.pretrained import gguf_tokenizer
+from llmath.pretrained.download import download
 from llmath.pretrained.gguf import GGUFFile
 from llmath.pretrained.gguf_checkpoint import load_gguf, save_gguf
 from llmath.pretrained.hub import load_checkpoint, save_checkpoint
@@ -31,6 +36,7 @@ __all__ = [
     "MODELS",
     "VOCABULARIES",
     "check_sha256",
+    "download",
     "find",
     "load",
     "load_checkpoint",
@@ -42,12 +48,23 @@ __all__ = [
 
 
 def load(
-    name: str, *, dtype: torch.dtype = torch.float32
+    name: str,
+    *,
+    dtype: torch.dtype = torch.float32,
+    revision: str = "main",
+    sha256: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Transformer, Tokenizer]:
     """A pretrained model, ready to be read from: evaluation mode, no gradients kept.
 
-    For gradients with respect to its weights: `model.requires_grad_()`.
+    A name with a slash is one of the Hugging Face hub, at this `revision` and with
+    files of these SHA-256; see `llmath.pretrained.download`. For gradients with respect
+    to its weights: `model.requires_grad_()`.
     """
+    if "/" in name:
+        folder = download(name, revision=revision, sha256=sha256)
+        return load_checkpoint(folder, dtype=dtype), Tokenizer.from_folder(folder)
+    if revision != "main" or sha256:
+        raise ValueError(f"{name!r} is pinned: revision and sha256 are of the hub")
     return load_gguf(find(name), dtype=dtype)
 
 

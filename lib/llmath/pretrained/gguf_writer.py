@@ -5,18 +5,16 @@ llama.cpp and by the gguf package; a file that is read and written again, in the
 that it had, is the same to the byte.
 """
 
-import os
 import struct
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from os import PathLike
-from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from llmath.pretrained.encodings import NUMBERS, named
 from llmath.pretrained.gguf import ARRAY, SCALARS, STRING, GGUFFile, Kind, alignment_of
+from llmath.tokenizer.files import replacing
 
 _U32, _I32, _F32, _BOOL, _U64, _I64 = 4, 5, 6, 7, 10, 11
 _MAX_NAME = 63  # ggml keeps names in 64 bytes, the last of them zero
@@ -75,21 +73,6 @@ def as_stored(file: GGUFFile) -> dict[str, Planned]:
         name: Planned(tensor.shape, tensor.encoding.name, lambda n=name: file.stored(n))
         for name, tensor in file.tensors.items()
     }
-
-
-@contextmanager
-def replacing(path: str | PathLike) -> Iterator[BinaryIO]:
-    """A draft beside the path, which takes its place once it is whole, on the disk."""
-    path = Path(path)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with open(draft, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _line(name: str, tensor: Planned, start: int) -> bytes:

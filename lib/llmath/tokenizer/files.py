@@ -2,25 +2,34 @@
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 _FORMAT = "llmath byte-level BPE, version 1"
 _TABLES = {"tokens": str, "merges": str, "special": int}  # lists, and of what
 
 
 def write(path: str | PathLike, tables: dict[str, Any]) -> None:
+    """The file of these tables, in the place of an older one in one step."""
+    text = json.dumps({"format": _FORMAT, **tables}, ensure_ascii=False, indent=0)
+    with replacing(path) as file:
+        file.write(f"{text}\n".encode())
+
+
+@contextmanager
+def replacing(path: str | PathLike) -> Iterator[BinaryIO]:
     """Write a file of its own, then put it in the place of the old one in one step.
 
     Whoever reads meanwhile, or after a crash, finds the old file or the new one.
     """
     path = Path(path)
-    text = json.dumps({"format": _FORMAT, **tables}, ensure_ascii=False, indent=0)
     draft = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        with open(draft, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text + "\n")
+        with open(draft, "wb") as file:
+            yield file
             file.flush()
             os.fsync(file.fileno())  # on the disk before the old file goes
         os.replace(draft, path)
@@ -30,7 +39,7 @@ def write(path: str | PathLike, tables: dict[str, Any]) -> None:
 
 def read(path: str | PathLike) -> dict[str, Any]:
     """The tables of a file that `write` wrote; any other is refused (ValueError)."""
-    found = _read_json(path)
+    found = read_json(path)
     kind = found.pop("format", None)
     if kind != _FORMAT:
         raise ValueError(f"{path} is of format {kind!r}, not {_FORMAT!r}")
@@ -53,23 +62,30 @@ def read_gpt2(
     """(tokens, merges) from the two files in which GPT-2's vocabulary was published:
     {token: id}, and one merge a line, in order, below a line with the version.
     """
-    ids = _read_json(encoder_json)
-    if any(type(i) is not int for i in ids.values()):
-        raise ValueError(f"{encoder_json} should give each token a whole number")
-    if sorted(ids.values()) != list(range(len(ids))):
-        raise ValueError(
-            f"{encoder_json}: the ids of {len(ids)} tokens should be 0 to "
-            f"{len(ids) - 1}, each once"
-        )
+    ids = read_json(encoder_json)
+    tokens = in_order(ids, encoder_json)
     try:
         lines = Path(vocab_bpe).read_text("utf-8").rstrip("\n").split("\n")
     except UnicodeDecodeError as error:
         raise ValueError(f"{vocab_bpe} is no UTF-8 text: {error}") from error
     first = 1 if lines[0].startswith("#version") else 0
-    return sorted(ids, key=ids.get), lines[first:]
+    return tokens, lines[first:]
 
 
-def _read_json(path: str | PathLike) -> dict[str, Any]:
+def in_order(ids: dict[str, Any], path: str | PathLike) -> list[str]:
+    """The tokens by their ids, which are 0, 1, 2, … and each given once."""
+    if any(type(i) is not int for i in ids.values()):
+        raise ValueError(f"{path} should give each token a whole number")
+    if sorted(ids.values()) != list(range(len(ids))):
+        raise ValueError(
+            f"{path}: the ids of {len(ids)} tokens should be 0 to "
+            f"{len(ids) - 1}, each once"
+        )
+    return sorted(ids, key=ids.get)
+
+
+def read_json(path: str | PathLike) -> dict[str, Any]:
+    """The object of a JSON file."""
     try:
         found = json.loads(Path(path).read_text("utf-8"))
     except (ValueError, RecursionError) as error:

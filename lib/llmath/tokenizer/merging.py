@@ -2,7 +2,7 @@
 
 import heapq
 import itertools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 
 def merge(
@@ -65,3 +65,16 @@ def index_merges(
         if first != rank:
             raise ValueError(f"merges {first} and {rank} are both {line!r}")
     return ranks, merged
+
+
+class Remembered(dict):
+    """piece → ids, worked out once: texts say the same words again and again"""
+
+    def __init__(self, encode: Callable[[str], list[int]]) -> None:
+        self._encode = encode
+
+    def __missing__(self, piece: str) -> list[int]:
+        ids = self._encode(piece)
+        if len(piece) <= 32 and len(self) < 100_000:
+            self[piece] = ids
+        return ids
