@@ -84,19 +84,8 @@ RANGES = {
 }  # fmt: skip
 SPACES = [*" \t\n\r\v\f", "\x1c", "\x1f", "\x85", "\xa0", "\u1680", "\u2003", "\u2028"]
 SPACES += ["\u3000", "\u200b", "\ufeff", "\r\n", "  ", "\n\n", "    "]
-WORDS = [
-    "the",
-    "of",
-    "and",
-    "it's",
-    "they'll",
-    "I'd",
-    "we've",
-    "you're",
-    "I'm",
-    "can't",
-]
-WORDS += ["O'Neil", "’s", "'S", "'ll", "''t"]
+WORDS = ["the", "of", "and", "it's", "they'll", "I'd", "we've", "you're", "I'm"]
+WORDS += ["can't", "O'Neil", "’s", "'S", "'ll", "''t"]
 CODE = ["def", "(x):", "return", "self.f[i]", "->", "==", "!=", "**2", "//", "#", ";"]
 CODE += ["{}", "\\n", "</a>", "=>", "0x1F", "1e-9", "a_b"]
 DIGITS = ["7", "42", "1,000", "3.14", "2024", "²", "½", "Ⅷ", "٣٤", "१२", "１", "x2y"]
