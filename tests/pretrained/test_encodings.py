@@ -201,6 +201,11 @@ def test_what_is_refused():
         for shape in [(33,), (4, 31), (), (0,), (0, 32)]:
             with pytest.raises(ValueError, match="do not fill whole blocks of 32"):
                 quantize(np.zeros(shape, np.float32), kind)
+    with pytest.raises(ValueError, match="1 of 1 weights are infinite"):
+        quantize(np.array([1e300]), "F32")  # which float32 does not reach
+    for w in ([1.0] * 32, np.array(["a"] * 32), None, np.zeros(32, complex)):
+        with pytest.raises(ValueError, match="a NumPy array of numbers"):
+            quantize(w, "F32")
     for function in (quantize, dequantize):
         with pytest.raises(ValueError, match="no encoding 'Q2_K'; there is F32, F16"):
             function(np.zeros(32, np.float32), "Q2_K")

@@ -215,6 +215,9 @@ def test_what_is_refused_before_a_byte_is_written(tokenizer, tmp_path):
     other = Transformer(dataclasses.replace(GPT2, vocab_size=300))
     with pytest.raises(ValueError, match="300 tokens, the tokenizer has 270"):
         save_gguf(other, tokenizer, path)
+    for pair in ((None, tokenizer), (odd, None), (tokenizer, odd)):
+        with pytest.raises(ValueError, match="takes a Transformer and a Tokenizer"):
+            save_gguf(*pair, path)
     assert not list(tmp_path.iterdir())
 
 

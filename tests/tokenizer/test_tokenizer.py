@@ -381,6 +381,26 @@ def test_text_is_text_and_bytes_are_bytes():
     refused("data is bytes, not str", tiny().encode_bytes, "a")
 
 
+@pytest.mark.usefixtures("untyped")
+def test_what_is_no_table():
+    for tokens in ("ab", ["a", 1], [None]):
+        refused("tokens should be a row of str", Tokenizer, tokens, [], pattern="gpt2")
+    for merges in ("a b", [("a", "b")]):
+        refused("merges should be a row", Tokenizer, ["a"], merges, pattern="gpt2")
+    for special in (["a"], [0.0]):
+        kwargs = {"pattern": "gpt2", "special": special}
+        refused("special should be a row of int", Tokenizer, ["a"], [], **kwargs)
+    for pattern in (None, ["gpt2"], 3):
+        refused("is none of", Tokenizer, ["a"], [], pattern=pattern)
+
+
+@pytest.mark.usefixtures("untyped")
+def test_only_text_is_split():
+    for split in SPLITTERS.values():
+        for text in (b"a", None, ["a"]):
+            refused("text is a str, not", split, text)
+
+
 def test_tables_that_do_not_fit_together():
     refused("0 and 1 are both 'a'", Tokenizer, ["a", "a"], [], pattern="gpt2")
     for tokens in (["a", ""], ["a", "a"]):

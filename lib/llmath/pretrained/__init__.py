@@ -60,6 +60,8 @@ def load(
     files of these SHA-256; see `llmath.pretrained.download`. For gradients with respect
     to its weights: `model.requires_grad_()`.
     """
+    if not isinstance(name, str):
+        raise ValueError(f"a model is loaded by its name, not {name!r:.80}")
     if "/" in name:
         folder = download(name, revision=revision, sha256=sha256)
         return load_checkpoint(folder, dtype=dtype), Tokenizer.from_folder(folder)
@@ -74,6 +76,8 @@ def tokenizer(name: str) -> Tokenizer:
     >>> tokenizer("gpt2").encode("The cat sat")
     [464, 3797, 3332]
     """
+    if not isinstance(name, str):
+        raise ValueError(f"a tokenizer is loaded by its name, not {name!r:.80}")
     if name in MODELS:
         return gguf_tokenizer.tokenizer(GGUFFile(find(name)))
     if name not in VOCABULARIES:

@@ -61,7 +61,8 @@ def download(
     hub has not or what is not as it was announced, a ConnectionError that no hub
     answers.
     """
-    if not _NAME.fullmatch(repository) or not _REVISION.fullmatch(revision):
+    named = isinstance(repository, str) and _NAME.fullmatch(repository)
+    if not named or not isinstance(revision, str) or not _REVISION.fullmatch(revision):
         raise ValueError(
             f"{repository!r} at {revision!r} is no model of the hub: a name is "
             f"owner/model, a revision a branch, a tag or a commit"

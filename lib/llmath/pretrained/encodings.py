@@ -164,7 +164,11 @@ def quantize(w: np.ndarray, encoding: str) -> np.ndarray:
     too large for the encoding.
     """
     kind = named(encoding)
+    if not isinstance(w, np.ndarray) or w.dtype.kind not in "fiu":
+        raise ValueError(f"weights are a NumPy array of numbers, got {w!r:.80}")
     _check_fits(w.shape, kind)
+    with np.errstate(over="ignore"):
+        w = np.ascontiguousarray(w, np.float32)
     finite = np.isfinite(w)
     if not finite.all():
         at = tuple(map(int, np.argwhere(~finite)[0]))
@@ -172,7 +176,7 @@ def quantize(w: np.ndarray, encoding: str) -> np.ndarray:
             f"{int((~finite).sum())} of {w.size} weights are infinite or NaN, the "
             f"first at {at}: {w[at]}; {encoding} stores finite numbers"
         )
-    blocks = np.ascontiguousarray(w, np.float32).reshape(-1, kind.numbers)
+    blocks = w.reshape(-1, kind.numbers)
     made = np.empty((len(blocks), kind.size), np.uint8)
     _in_parts(kind.encode, blocks, made, _AT_ONCE // kind.numbers)
     return made.reshape(*w.shape[:-1], -1)
@@ -197,7 +201,7 @@ def dequantize(data: np.ndarray, encoding: str) -> np.ndarray:
 
 def named(encoding: str) -> Encoding:
     """The encoding of this name."""
-    if encoding not in NUMBERS:
+    if not isinstance(encoding, str) or encoding not in NUMBERS:
         raise ValueError(f"no encoding {encoding!r}; there is {', '.join(NUMBERS)}")
     return ENCODINGS[NUMBERS[encoding]]
 

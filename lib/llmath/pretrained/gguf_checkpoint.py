@@ -58,6 +58,11 @@ def save_gguf(
     finite are refused. `end` is the special token after which a text is over.
     """
     named(quantization)
+    if not isinstance(model, Transformer) or not isinstance(tokenizer, Tokenizer):
+        raise ValueError(
+            f"save_gguf takes a Transformer and a Tokenizer, got "
+            f"{type(model).__name__} and {type(tokenizer).__name__}"
+        )
     if tokenizer.vocab_size != model.config.vocab_size:
         raise ValueError(
             f"the model has logits for {model.config.vocab_size} tokens, the tokenizer "

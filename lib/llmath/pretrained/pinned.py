@@ -54,7 +54,7 @@ VOCABULARIES = MappingProxyType(
 
 def find(name: str) -> Path:
     """Where the pinned file lies; refused unless its SHA-256 is the pinned one."""
-    if name not in MODELS:
+    if not isinstance(name, str) or name not in MODELS:
         raise ValueError(f"no pinned model {name!r}; there is {', '.join(MODELS)}")
     return find_pinned(MODELS[name], name)
 
