@@ -9,6 +9,7 @@ from llmath.config import ModelConfig
 from llmath.model import Transformer
 from llmath.pretrained import gguf_models, gguf_tokenizer, load_gguf
 from llmath.pretrained.gguf import GGUFFile
+from llmath.pretrained.gguf_families import LLAMA, entries
 
 
 def changed(**values):
@@ -58,7 +59,7 @@ def test_what_a_file_need_not_say(write, config):
 
 def test_every_parameter_has_its_tensor(file):
     config = gguf_models.config(file)
-    table = dict(gguf_models.entries(config, gguf_models.LLAMA))
+    table = dict(entries(config, LLAMA))
     assert table["blk.3.attn_q.weight"] == ("blocks.3.attn.w_q.weight",)
     assert len(table) == 2 + 30 * 9
 

@@ -41,6 +41,16 @@ def test_tokenizer_json_of_the_real_ones(name, tmp_path):
     assert found.encode(text) == theirs(expected).encode(text).ids
 
 
+def test_a_folder_that_transformers_saved(tmp_path):
+    from transformers import PreTrainedTokenizerFast
+
+    made = PreTrainedTokenizerFast(tokenizer_object=theirs(SMALL), eos_token="<|x|>")
+    made.save_pretrained(tmp_path)
+    found = Tokenizer.from_folder(tmp_path)
+    assert_equal(found, SMALL)
+    assert found.encode("abba<|x|>") == made.encode("abba<|x|>")
+
+
 def test_gpt2s_two_files(tmp_path):
     expected = llmath.pretrained.tokenizer("gpt2")
     theirs(expected).model.save(str(tmp_path))

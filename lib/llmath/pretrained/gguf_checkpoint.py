@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from llmath.model import Transformer
-from llmath.pretrained import gguf_models, gguf_tokenizer
+from llmath.pretrained import gguf_families, gguf_models, gguf_tokenizer
 from llmath.pretrained.encodings import named, quantize
 from llmath.pretrained.gguf import GGUFFile
 from llmath.pretrained.gguf_writer import Planned, write_gguf
@@ -75,17 +75,17 @@ def save_gguf(
         "general.quantization_version": _QUANTIZATION_VERSION,
         **gguf_tokenizer.metadata(tokenizer, end),
     }
-    family = gguf_models.FAMILIES[described["general.architecture"]]
+    family = gguf_families.FAMILIES[described["general.architecture"]]
     weights = model.state_dict()
     tensors = {
         theirs: _planned(theirs, [weights[name] for name in ours], quantization)
-        for theirs, ours in gguf_models.entries(model.config, family)
+        for theirs, ours in gguf_families.entries(model.config, family)
     }
     write_gguf(path, metadata, tensors)
 
 
 def _planned(name: str, parts: list[Tensor], quantization: str) -> Planned:
-    shape = gguf_models.joined(tuple(part.shape) for part in parts)
+    shape = gguf_families.joined(tuple(part.shape) for part in parts)
     encoding = "F32" if len(shape) == 1 or name in _ALWAYS_F32 else quantization
     if shape[-1] % named(encoding).numbers:
         raise ValueError(

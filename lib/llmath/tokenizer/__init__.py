@@ -18,7 +18,13 @@ from collections.abc import Collection, Iterable, Sequence
 from os import PathLike
 
 from llmath.tokenizer import files, published
-from llmath.tokenizer.merging import Remembered, index_merges, index_tokens, merge
+from llmath.tokenizer.merging import (
+    Remembered,
+    check_tables,
+    index_merges,
+    index_tokens,
+    merge,
+)
 from llmath.tokenizer.pieces import (
     SPLITTERS,
     VISIBLE,
@@ -69,7 +75,7 @@ class Tokenizer:
     ) -> None:
         check_pattern(pattern)
         special = set(special)
-        self._check_tables(tokens, merges, special)
+        check_tables(tokens, merges, special)
         if outside := sorted(i for i in special if not 0 <= i < len(tokens)):
             raise ValueError(f"special ids {outside} are outside the vocabulary")
         self.vocabulary, self.merges = tuple(tokens), tuple(merges)
@@ -181,17 +187,6 @@ class Tokenizer:
             "tokens": list(self.vocabulary),
         }
         files.write(path, tables)
-
-    @staticmethod
-    def _check_tables(
-        tokens: Sequence[str], merges: Sequence[str], special: set[int]
-    ) -> None:
-        kinds = {"tokens": (tokens, str), "merges": (merges, str)}
-        for name, (table, kind) in (kinds | {"special": (special, int)}).items():
-            if isinstance(table, str) or any(not isinstance(x, kind) for x in table):
-                raise ValueError(
-                    f"{name} should be a row of {kind.__name__}: {table!r:.80}"
-                )
 
     @property
     def vocab_size(self) -> int:

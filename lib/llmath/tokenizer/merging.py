@@ -38,6 +38,22 @@ def merge(
     return [i for i in ids if i is not None]
 
 
+def check_tables(
+    tokens: Sequence[str], merges: Sequence[str], special: Collection[int]
+) -> None:
+    """Refuse tables that hold anything else than text, and ids that are no numbers."""
+    kinds = {
+        "tokens": (tokens, str),
+        "merges": (merges, str),
+        "special": (special, int),
+    }
+    for name, (table, kind) in kinds.items():
+        if isinstance(table, str) or any(not isinstance(x, kind) for x in table):
+            raise ValueError(
+                f"{name} should be a row of {kind.__name__}: {table!r:.80}"
+            )
+
+
 def index_tokens(tokens: Sequence[str], special: Collection[int]) -> dict[str, int]:
     """The id of each token that is no marker."""
     ids: dict[str, int] = {}

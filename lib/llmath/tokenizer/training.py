@@ -110,7 +110,7 @@ def _check_words(
     for word, n in words.items():
         if not hasattr(n, "__index__") or n < 1:
             raise ValueError(f"word {word!r:.80} should occur once or more, not {n!r}")
-        if any(not 0 <= i < n_symbols for i in word):
+        if len(word) and not 0 <= min(word) <= max(word) < n_symbols:
             raise ValueError(f"word {word!r:.80} has ids outside 0 … {n_symbols - 1}")
 
 
