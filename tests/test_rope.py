@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from llmath.attention import Attention
 from llmath.config import RopeScaling, preset
+from llmath.exercise import using
 from llmath.model import Transformer
 from llmath.rope import (
     ntk_base,
@@ -223,6 +224,23 @@ def test_a_model_of_a_scaled_configuration_turns_more_slowly():
         a, b = Transformer(config)(ids), Transformer(plain)(ids)
     assert torch.equal(a[:, 0], b[:, 0])
     assert not torch.equal(a[:, 5:], b[:, 5:])
+
+
+def test_a_readers_rope_serves_plain_models_and_is_refused_in_scaled_ones():
+    """It would turn them as if they were not scaled, and nobody would be told."""
+    changes = {"norm": "rms", "position": "rope", "mlp": "swiglu", "bias": False}
+    ids = torch.arange(4)[None]
+
+    def readers(x, positions, *, base):
+        return rope(x, positions, base=base)
+
+    plain = Transformer(preset("tiny", **changes))
+    scaled = Transformer(preset("tiny", **changes, rope_scaling=LINEAR))
+    expected = plain(ids)
+    with using(rope=readers):
+        assert torch.equal(plain(ids), expected)
+        with pytest.raises(ValueError, match="a model without rope_scaling"):
+            scaled(ids)
 
 
 @pytest.mark.usefixtures("untyped")
