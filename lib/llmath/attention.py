@@ -201,7 +201,10 @@ class Attention(nn.Module):
     def _rotate(self, x: Tensor, positions: Int[Tensor, " T"]) -> Tensor:
         if self.config.position != "rope":
             return x
-        return rope(x, positions, base=self.config.rope_base)
+        scaling = self.config.rope_scaling
+        if scaling is None:  # then a reader's own rope need not know of it
+            return rope(x, positions, base=self.config.rope_base)
+        return rope(x, positions, base=self.config.rope_base, scaling=scaling)
 
     def _probe(self, name: str, x: Tensor) -> Tensor:
         return getattr(self, name)(x)

@@ -135,6 +135,11 @@ def _substitute(name: str, fn: Function, seat: Seat, calls: dict[str, int]) -> F
 
     def called(*args: Any, **kwargs: Any) -> Tensor:
         calls[name] += 1
+        if kwargs.get("scaling") is not None:
+            raise ValueError(
+                f"this model scales its rotary frequencies, of which a function in the "
+                f"place of {name} is not told; swap into a model without rope_scaling"
+            )
         shape, dtype = seat.answer(*args)
         if "q" in seat.arguments:
             heads = args[0].shape[1]

@@ -20,12 +20,13 @@ import llmath
 
 LIBRARY = Path(llmath.__file__).parent
 SIZES = {"batch": 2, "shape": 7, "B": 2, "T": 3, "S": 5, "H": 6, "G": 2, "E": 8}
-SIZES |= {"D": 10, "F": 12, "V": 11}
+SIZES |= {"D": 10, "F": 12, "V": 11, "pairs": 40}
 KEYWORDS = {"base": 100.0, "eps": 1e-3, "d_head": 8, "d_model": 10, "n_heads": 6}
 KEYWORDS |= {"window": 2, "chunk": 2}
 SIZES |= {"layers": 2, "K": 2}
 KEYWORDS |= {"offset": 1, "start": 2}
 PACKAGES = ("interpret",)  # rows that are folders: what they publish is in __all__
+KEYWORDS |= {"factor": 8.0, "low": 1.0, "high": 4.0, "original_context": 8}
 
 # Largest difference, as a part of the largest number.
 TOLERANCE = {torch.float64: 1e-13, torch.float32: 2e-6, torch.bfloat16: 3e-2}
@@ -82,7 +83,7 @@ def arguments(function, rng: np.random.Generator) -> tuple[list, dict]:
     """Positional and keyword arguments as the signature wants them, in NumPy."""
     positional, keyword = [], {}
     for name, parameter in inspect.signature(function).parameters.items():
-        if name in ("impl", "probe", "dtype"):
+        if name in ("impl", "probe", "dtype", "device", "pairs", "scaling"):
             continue
         if name in KEYWORDS:
             value = KEYWORDS[name]
