@@ -14,6 +14,7 @@ block.py        vectors → vectors: two additions to the residual stream
 model.py        ids → logits
 loss.py         logits, targets → loss, in nats
 pretrained/     file → (model, tokenizer)
+sampling.py     logits → chances → the next id
 generate.py     logits → next id → text, one token at a time
 reference/      the same formulas in plain NumPy float64
 swap.py         a reader's function → a place in the running model

@@ -1,14 +1,15 @@
 """vectors → vectors: two additions to the residual stream"""
 
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from llmath.attention import Attention
+from llmath.attention import Attention, Mask
 from llmath.cache import KVCache
 from llmath.config import ModelConfig
 from llmath.mlp import build_mlp
 from llmath.norm import build_norm
 from llmath.probe import Probe
+from llmath.rope import Turns
 
 
 class Block(nn.Module):
@@ -35,16 +36,18 @@ class Block(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "B T D"],
-        positions: Int[Tensor, " T"],
-        mask: Bool[Tensor, "T S"],
+        positions: Int[Tensor, "*rows T"],
+        mask: Mask,
         *,
+        turns: Turns | None = None,
         impl: str = "explicit",
         cache: KVCache | None = None,
         layer: int = 0,
     ) -> Float[Tensor, "B T D"]:
         x = self.resid_pre(x)
         y = self._read(x, self.norm_attn)
-        update = self.attn(y, positions, mask, impl=impl, cache=cache, layer=layer)
+        given = {"turns": turns, "impl": impl, "cache": cache, "layer": layer}
+        update = self.attn(y, positions, mask, **given)
         x = self.resid_mid(self._write(x, self.attn_out(update), self.norm_attn))
         update = self.mlp(self._read(x, self.norm_mlp))
         return self.resid_post(self._write(x, self.mlp_out(update), self.norm_mlp))

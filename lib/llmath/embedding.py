@@ -6,6 +6,10 @@ from torch import Tensor, nn
 
 from llmath.config import ModelConfig
 
+# Where a token stands that only fills up a batch of texts of different lengths: behind
+# every position that a model can have, so that the causal mask hides it from the text.
+PADDING = 2**31 - 1
+
 
 def embed(
     ids: Int[Tensor, "*batch T"], table: Float[Tensor, "V D"]
@@ -36,13 +40,14 @@ def check_ids(ids: Tensor, vocab_size: int) -> None:
 
 
 def learned_positions(
-    positions: Int[Tensor, " T"], table: Float[Tensor, "S D"]
-) -> Float[Tensor, "T D"]:
+    positions: Int[Tensor, "*rows T"], table: Float[Tensor, "S D"]
+) -> Float[Tensor, "*rows T D"]:
     """P_t = row p_t of W_P, learned like the table of tokens; Gehring et al. 2017, §3.1
 
     The table has a row for each of the positions 0 … S − 1 of the model's context, and
-    none beyond.
+    none beyond. `PADDING` takes row 0, as good as any: no other token looks at it.
     """
+    positions = positions.where(positions != PADDING, 0)
     if not torch.compiler.is_compiling():
         low, high = int(positions.min()), int(positions.max())
         if low < 0 or high >= len(table):
@@ -54,12 +59,12 @@ def learned_positions(
 
 
 def sinusoidal_positions(
-    positions: Int[Tensor, " T"],
+    positions: Int[Tensor, "*rows T"],
     d_model: int,
     *,
     base: float = 10_000.0,
     dtype: torch.dtype = torch.float32,
-) -> Float[Tensor, "T D"]:
+) -> Float[Tensor, "*rows T D"]:
     """P_{t,2i} = sin(t θ_i),  P_{t,2i+1} = cos(t θ_i); Vaswani et al. 2017, §3.5
 
     θ_i = base^{−2i/D}, as in `rope`. Moving by s turns each pair by the angle s θ_i,
@@ -68,7 +73,7 @@ def sinusoidal_positions(
     if d_model % 2:
         raise ValueError(f"sines and cosines come in pairs; the width {d_model} is odd")
     i = torch.arange(d_model // 2, device=positions.device, dtype=dtype)
-    angles = positions[:, None] * base ** (-2 * i / d_model)
+    angles = positions[..., None] * base ** (-2 * i / d_model)
     return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(-2)
 
 
@@ -91,7 +96,7 @@ class LearnedPositions(nn.Module):
         self.weight = nn.Parameter(torch.zeros(config.context_length, config.d_model))
 
     def forward(
-        self, x: Float[Tensor, "B T D"], positions: Int[Tensor, " T"]
+        self, x: Float[Tensor, "B T D"], positions: Int[Tensor, "*rows T"]
     ) -> Float[Tensor, "B T D"]:
         return x + learned_positions(positions, self.weight)
 
@@ -108,7 +113,7 @@ class SinusoidalPositions(nn.Module):
         self.d_model = config.d_model
 
     def forward(
-        self, x: Float[Tensor, "B T D"], positions: Int[Tensor, " T"]
+        self, x: Float[Tensor, "B T D"], positions: Int[Tensor, "*rows T"]
     ) -> Float[Tensor, "B T D"]:
         wide = torch.promote_types(x.dtype, torch.float32)
         P = sinusoidal_positions(positions, self.d_model, dtype=wide)

@@ -15,39 +15,76 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+Turns = tuple[Float[Tensor, "*rows T pairs"], Float[Tensor, "*rows T pairs"]]
+
 
 def rope_angles(
-    positions: Int[Tensor, " T"],
+    positions: Int[Tensor, "*rows T"],
     d_head: int,
     *,
     base: float,
     dtype: torch.dtype = torch.float32,
-) -> Float[Tensor, "T pairs"]:
+) -> Float[Tensor, "*rows T pairs"]:
     """φ_{t,i} = t θ_i,  θ_i = base^{−2i/E}; Su et al. 2021, eq. 15
 
     Never in half precision: at position 8,000 a bfloat16 angle is wrong by up to 16.
     """
     i = torch.arange(d_head // 2, device=positions.device, dtype=dtype)
     theta = base ** (-2 * i / d_head)
-    return positions[:, None] * theta
+    return positions[..., None] * theta
+
+
+def rope_turns(
+    positions: Int[Tensor, "*rows T"],
+    d_head: int,
+    *,
+    base: float,
+    dtype: torch.dtype = torch.float32,
+) -> Turns:
+    """cos φ_{t,i} and sin φ_{t,i}: all that `rope` needs to know of the positions.
+
+    They serve the queries and keys of every layer, so a model computes them once.
+    """
+    angles = rope_angles(positions, d_head, base=base, dtype=dtype)
+    return angles.cos(), angles.sin()
 
 
 def rope(
-    x: Float[Tensor, "*batch T E"], positions: Int[Tensor, " T"], *, base: float
+    x: Float[Tensor, "*batch T E"],
+    positions: Int[Tensor, "*rows T"],
+    *,
+    base: float,
+    turns: Turns | None = None,
 ) -> Float[Tensor, "*batch T E"]:
     """(x_{2i} + j x_{2i+1}) ↦ (x_{2i} + j x_{2i+1}) e^{j t θ_i}; Su et al. 2021, §3.2
 
-    Pairs are neighbouring coordinates, written as one complex number each.
+    Pairs are neighbouring coordinates, written as one complex number each. Positions
+    (T) are those of every row of the batch; (B, T) gives each row its own. `turns` are
+    the `rope_turns` of these positions, where they are at hand.
     """
-    if x.shape[-1] % 2:
-        raise ValueError(f"rope turns pairs: the width must be even, got {x.shape[-1]}")
-    if x.shape[-2] != len(positions):
-        raise ValueError(
-            f"x holds {x.shape[-2]} tokens, but there are {len(positions)} positions"
-        )
-    wide = torch.promote_types(x.dtype, torch.float32)
-    angles = rope_angles(positions, x.shape[-1], base=base, dtype=wide)
-    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    _check(x, positions)
+    if turns is None:
+        wide = torch.promote_types(x.dtype, torch.float32)
+        turns = rope_turns(positions, x.shape[-1], base=base, dtype=wide)
+    cos, sin = (turn.to(x.dtype) for turn in turns)
+    if positions.ndim > 1:  # the same for all that lies between the axes B and T
+        between = (slice(None), *[None] * (x.ndim - 3))
+        cos, sin = cos[between], sin[between]
     even, odd = x[..., 0::2], x[..., 1::2]
     turned = torch.stack((even * cos - odd * sin, even * sin + odd * cos), dim=-1)
     return turned.flatten(-2)
+
+
+def _check(x: Tensor, positions: Tensor) -> None:
+    if x.shape[-1] % 2:
+        raise ValueError(f"rope turns pairs: the width must be even, got {x.shape[-1]}")
+    if x.shape[-2] != positions.shape[-1]:
+        raise ValueError(
+            f"x holds {x.shape[-2]} tokens, but there are {positions.shape[-1]} "
+            f"positions"
+        )
+    if positions.ndim > 1 and (x.ndim < 3 or positions.shape[:-1] != x.shape[:1]):
+        raise ValueError(
+            f"positions by row need one row for each of the batch: x has the shape "
+            f"{tuple(x.shape)}, the positions have {tuple(positions.shape)}"
+        )

@@ -6,11 +6,14 @@ import numpy as np
 def rope_angles(positions, d_head, *, base):
     """φ_{t,i} = t θ_i,  θ_i = base^{−2i/E}"""
     i = np.arange(d_head // 2)
-    return np.outer(positions, base ** (-2.0 * i / d_head))
+    return np.multiply.outer(positions, base ** (-2.0 * i / d_head))
 
 
 def rope(x, positions, *, base):
     """x_t ↦ R_t x_t, R_t made of 2 × 2 rotations along the diagonal"""
+    if positions.ndim > 1:
+        rows = zip(x, positions, strict=True)
+        return np.stack([rope(row, places, base=base) for row, places in rows])
     E = x.shape[-1]
     turned = np.empty_like(x)
     for t, angles in enumerate(rope_angles(positions, E, base=base)):
