@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmath.rope import rope, rope_angles
+from llmath.rope import rope, rope_angles, rope_turns
 
 seeds = st.integers(0, 2**31)
 places = st.integers(0, 5000)
@@ -97,9 +97,30 @@ def test_half_precision_rounds_the_answer_and_not_the_angle():
     close(turned.double(), rope(x, at(8001), base=1e4), 4e-2)
 
 
+def test_positions_by_row_turn_each_row_alone():
+    x, positions = vectors(0, 2, 3, 4, 8), torch.tensor([[0, 1, 2, 3], [7, 5, 9, 8]])
+    turned = rope(x, positions, base=1e4)
+    for row in (0, 1):
+        close(turned[row], rope(x[row], positions[row], base=1e4))
+    close(rope(x[:, 0], positions, base=1e4), turned[:, 0])
+
+
+def test_turns_at_hand_change_nothing():
+    x = vectors(0, 2, 3, 4, 8)
+    for positions in (torch.arange(4), torch.arange(8).view(2, 4)):
+        for dtype in (torch.float64, torch.float32, torch.bfloat16):
+            wide = torch.promote_types(dtype, torch.float32)
+            turns = rope_turns(positions, 8, base=1e4, dtype=wide)
+            turned = rope(x.to(dtype), positions, base=1e4, turns=turns)
+            assert torch.equal(turned, rope(x.to(dtype), positions, base=1e4))
+            assert turned.dtype == dtype
+
+
 @pytest.mark.usefixtures("untyped")
 def test_refusals():
     with pytest.raises(ValueError, match="must be even, got 7"):
         rope(vectors(0, 1, 7), at(0), base=1e4)
     with pytest.raises(ValueError, match="2 tokens, but there are 3 positions"):
         rope(vectors(0, 2, 8), at(0, 1, 2), base=1e4)
+    with pytest.raises(ValueError, match=r"\(2, 3, 8\), the positions have \(4, 3\)"):
+        rope(vectors(0, 2, 3, 8), torch.zeros(4, 3), base=1e4)

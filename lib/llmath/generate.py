@@ -131,7 +131,7 @@ class _Search:
 
     def advance(self, log_p: Float[Tensor, "K V"]) -> list[int]:
         """Extend by one token; for each text that stays open, which one it extends."""
-        scores = torch.tensor([score for _, score in self.open]).to(log_p)
+        scores = log_p.new_tensor([score for _, score in self.open])
         total = (scores[:, None] + log_p).flatten()
         # A text has at most one extension for each token of `stop`: enough stay open.
         enough = min(len(total), (1 + len(self.stop)) * self.beams)

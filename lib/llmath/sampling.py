@@ -119,11 +119,12 @@ class Sampling:
 
         Chance comes from the generator and from nowhere else.
         """
-        z = self.logits(logits, ids)
-        if not z.max().isfinite():  # NaN is the largest of all to max
+        if not logits.max().isfinite():  # NaN counts as the largest
             raise ValueError(
-                f"no token can be chosen: the largest of {len(z)} logits is {z.max()}"
+                f"no token can be chosen: the largest of {len(logits)} logits is "
+                f"{logits.max()}"
             )
+        z = self.logits(logits, ids)
         if self.temperature == 0:
             return int(z.argmax())
         if generator is None:
