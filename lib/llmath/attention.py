@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable
 
 import torch
-from einops import rearrange
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -185,23 +184,19 @@ class Attention(nn.Module):
         cache: KVCache | None = None,
         layer: int = 0,
     ) -> Float[Tensor, "B T D"]:
-        heads = "B T (heads E) -> B heads T E"
-        q, k, v = (
-            rearrange(w(x), heads, E=self.config.d_head)
-            for w in (self.w_q, self.w_k, self.w_v)
-        )
-        q = self.q(self._rotate(q, positions, turns))
-        k = self.k(self._rotate(k, positions, turns))
-        v = self.v(v)
+        q, k, v = (self._split(w(x)) for w in (self.w_q, self.w_k, self.w_v))
+        if self.config.position == "rope":  # queries and keys turn alike: in one go
+            both = torch.cat((q, k), dim=1)
+            both = rope(both, positions, base=self.config.rope_base, turns=turns)
+            q, k = both.split((q.shape[1], k.shape[1]), dim=1)
+        q, k, v = self.q(q), self.k(k), self.v(v)
         if cache is not None:
             k, v = cache.extend(layer, k, v)
         z = self.z(attention(q, k, v, mask, impl=impl, probe=self._probe))
-        return self.w_o(rearrange(z, "B H T E -> B T (H E)"))
+        return self.w_o(z.transpose(1, 2).flatten(2))  # (B T D): the heads side by side
 
-    def _rotate(self, x: Tensor, positions: Tensor, turns: Turns | None) -> Tensor:
-        if self.config.position != "rope":
-            return x
-        return rope(x, positions, base=self.config.rope_base, turns=turns)
+    def _split(self, x: Float[Tensor, "B T width"]) -> Float[Tensor, "B heads T E"]:
+        return x.reshape(*x.shape[:2], -1, self.config.d_head).transpose(1, 2)
 
     def _probe(self, name: str, x: Tensor) -> Tensor:
         return getattr(self, name)(x)
@@ -264,8 +259,7 @@ def _check_mask(mask: Tensor, B: int, T: int, S: int) -> None:
         )
     if torch.compiler.is_compiling():
         return
-    sees = mask.any(dim=-1)
-    if sees.all():
+    if mask.all() or (sees := mask.any(dim=-1)).all():
         return
     blind = (~sees).nonzero()
     raise ValueError(

@@ -80,11 +80,11 @@ class KVCache:
         if layer == len(self._stores):
             self._stores.append(k.new_empty(2, *k.shape[:2], 0, k.shape[3]))
         store = self._stores[layer]
-        held, new = _kind(store[0]), _kind(k)
-        if held != new:
+        if _kind(store[0]) != _kind(k):
             raise ValueError(
-                f"the cache holds {held}; the new keys are {new}. One cache serves one "
-                f"batch of one model: start a new one."
+                f"the cache holds {_described(store[0])}; the new keys are "
+                f"{_described(k)}. One cache serves one batch of one model: start a "
+                f"new one."
             )
         if store.shape[3] < end:
             room = max(end, 2 * store.shape[3])
@@ -94,6 +94,10 @@ class KVCache:
         return self._stores[layer]
 
 
-def _kind(k: Tensor) -> str:
+def _kind(k: Tensor) -> tuple[object, ...]:
+    return k.dtype, k.device, k.shape[:2], k.shape[3]
+
+
+def _described(k: Tensor) -> str:
     B, G, _, E = k.shape
     return f"{k.dtype} on {k.device}: batch {B}, {G} heads of width {E}"
