@@ -61,6 +61,16 @@ def sliding_window_mask(
     return (distance >= 0) & (distance < window)
 
 
+def is_triangle(mask: Mask) -> bool:
+    """Whether t sees s exactly where s ≤ t, counting rows: what kernels call causal.
+
+    A compiled graph cannot depend on values: there the answer is no.
+    """
+    if torch.compiler.is_compiling() or mask.ndim > 2 or mask.shape[0] != mask.shape[1]:
+        return False
+    return torch.equal(mask, torch.ones_like(mask).tril())
+
+
 def repeat_heads(x: Keys, n_heads: int) -> Float[Tensor, "B H S E"]:
     """x̃_h = x_g,  g = ⌊h / (H/G)⌋: query heads share key heads; Ainslie et al. 2023
 
@@ -103,18 +113,20 @@ def attention(
     mask: Mask | None = None,
     *,
     impl: str = "explicit",
+    triangle: bool = False,
     probe: Callable = unobserved,
 ) -> Queries:
     """O = A V = softmax(Q Kᵀ / √E + M) V   {eq:attention}; Vaswani et al. 2017, eq. 1
 
     `impl="sdpa"` computes the same O without A (and so cannot tell where a NaN arose),
-    `impl="online"` does so in the open: `online_attention`.
+    `impl="online"` does so in the open: `online_attention`. With `triangle=True` the
+    mask is known to be one (`is_triangle`), and the kernel need not read it.
     """
     _check_heads(q, k, v)
     if impl == "online":
         return online_attention(q, k, v, mask)
     if impl == "sdpa":
-        return _sdpa(q, k, v, mask)
+        return _sdpa(q, k, v, mask, triangle)
     if impl != "explicit":
         raise ValueError(f'impl={impl!r} is neither "online", "explicit" nor "sdpa"')
     A = probe("pattern", attention_weights(q, k, mask, probe=probe))
@@ -149,10 +161,14 @@ def online_attention(
     return out / total
 
 
-def _sdpa(q: Queries, k: Keys, v: Keys, mask: Mask | None) -> Queries:
+def _sdpa(q: Queries, k: Keys, v: Keys, mask: Mask | None, triangle: bool) -> Queries:
+    if triangle:
+        mask = None
     if mask is not None:
         _check_mask(mask, len(q), q.shape[2], k.shape[2])
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=True)
+    return F.scaled_dot_product_attention(
+        q, k, v, attn_mask=mask, is_causal=triangle, enable_gqa=True
+    )
 
 
 class Attention(nn.Module):
@@ -180,6 +196,7 @@ class Attention(nn.Module):
         mask: Mask,
         *,
         turns: Turns | None = None,
+        triangle: bool = False,
         impl: str = "explicit",
         cache: KVCache | None = None,
         layer: int = 0,
@@ -192,7 +209,8 @@ class Attention(nn.Module):
         q, k, v = self.q(q), self.k(k), self.v(v)
         if cache is not None:
             k, v = cache.extend(layer, k, v)
-        z = self.z(attention(q, k, v, mask, impl=impl, probe=self._probe))
+        how = {"impl": impl, "triangle": triangle, "probe": self._probe}
+        z = self.z(attention(q, k, v, mask, **how))
         return self.w_o(z.transpose(1, 2).flatten(2))  # (B T D): the heads side by side
 
     def _split(self, x: Float[Tensor, "B T width"]) -> Float[Tensor, "B heads T E"]:

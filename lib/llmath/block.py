@@ -1,15 +1,15 @@
 """vectors → vectors: two additions to the residual stream"""
 
+from typing import Any
+
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from llmath.attention import Attention, Mask
-from llmath.cache import KVCache
 from llmath.config import ModelConfig
 from llmath.mlp import build_mlp
 from llmath.norm import build_norm
 from llmath.probe import Probe
-from llmath.rope import Turns
 
 
 class Block(nn.Module):
@@ -38,15 +38,11 @@ class Block(nn.Module):
         x: Float[Tensor, "B T D"],
         positions: Int[Tensor, "*rows T"],
         mask: Mask,
-        *,
-        turns: Turns | None = None,
-        impl: str = "explicit",
-        cache: KVCache | None = None,
-        layer: int = 0,
+        **given: Any,
     ) -> Float[Tensor, "B T D"]:
+        """`given` goes to `Attention.forward`: `impl`, `cache`, `layer` and more."""
         x = self.resid_pre(x)
         y = self._read(x, self.norm_attn)
-        given = {"turns": turns, "impl": impl, "cache": cache, "layer": layer}
         update = self.attn(y, positions, mask, **given)
         x = self.resid_mid(self._write(x, self.attn_out(update), self.norm_attn))
         update = self.mlp(self._read(x, self.norm_mlp))

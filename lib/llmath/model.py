@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from llmath.attention import Mask, causal_mask, sliding_window_mask
+from llmath.attention import Mask, causal_mask, is_triangle, sliding_window_mask
 from llmath.block import Block
 from llmath.cache import KVCache
 from llmath.config import ModelConfig
@@ -75,9 +75,12 @@ class Transformer(nn.Module):
         x = self.embedding(ids)
         if self.position_embedding is not None:
             x = self.position_embedding(x, positions)
-        given = {"turns": self._turns(positions, x.dtype), "impl": impl, "cache": cache}
+        once = {  # the same for all layers
+            "turns": self._turns(positions, x.dtype),
+            "triangle": impl == "sdpa" and is_triangle(mask),
+        }
         for i, block in enumerate(self.blocks):
-            x = block(x, positions, mask, layer=i, **given)
+            x = block(x, positions, mask, impl=impl, cache=cache, layer=i, **once)
         if cache is not None:
             cache.commit(positions)
         return x
