@@ -14,6 +14,7 @@ from llmath.attention import (
     attention_scores,
     attention_weights,
     causal_mask,
+    is_triangle,
     online_attention,
     repeat_heads,
     sliding_window_mask,
@@ -296,6 +297,27 @@ def test_online_attention_refuses_what_attention_does():
     )
     q[0, 0, 0, 0] = math.nan
     refused("scores are NaN or infinite", online_attention, q, k, v)
+
+
+# A mask that the kernel knows by name
+
+
+def test_a_triangle_is_told_from_all_else():
+    assert is_triangle(causal(5, 5))
+    assert is_triangle(causal(1, 1))
+    assert not is_triangle(causal(1, 5))
+    assert not is_triangle(causal(5, 5)[None, None])
+    t = torch.arange(5)
+    assert not is_triangle(causal_mask(t.flip(0), t.flip(0)))
+    assert not is_triangle(sliding_window_mask(t, t, 4))
+    assert is_triangle(sliding_window_mask(t, t, 5))
+
+
+@pytest.mark.parametrize("G", [6, 2, 1])
+def test_the_kernels_own_triangle_is_the_mask(G):
+    q, k, v = qkv(G=G, T=9, S=9)
+    by_name = attention(q, k, v, causal(9, 9), impl="sdpa", triangle=True)
+    close(by_name, attention(q, k, v, causal(9, 9)))
 
 
 # The module

@@ -40,12 +40,19 @@ def test_neighbours_turn_together_by_hand():
     close(turned[0, 2:], torch.tensor([-7.0, 5.0], dtype=torch.float64))
 
 
-def test_equals_complex_multiplication():
+def test_equals_the_rotation_of_each_pair():
     x = vectors(0, 2, 3, 6, 8)
     angles = rope_angles(torch.arange(6), 8, base=1e4, dtype=torch.float64)
-    z = torch.view_as_complex(x.unflatten(-1, (4, 2)))
-    z = z * torch.polar(torch.ones_like(angles), angles)
-    close(rope(x, torch.arange(6), base=1e4), torch.view_as_real(z).flatten(-2))
+    cos, sin = angles.cos(), angles.sin()
+    turned = rope(x, torch.arange(6), base=1e4)
+    close(turned[..., 0::2], x[..., 0::2] * cos - x[..., 1::2] * sin)
+    close(turned[..., 1::2], x[..., 0::2] * sin + x[..., 1::2] * cos)
+
+
+def test_it_takes_what_is_no_block_of_memory():
+    x = vectors(0, 3, 6, 17)[..., 1::2].transpose(0, 1)
+    turned = rope(x, torch.arange(3), base=1e4)
+    assert torch.equal(turned, rope(x.contiguous(), torch.arange(3), base=1e4))
 
 
 def test_equals_transformers_up_to_the_order_of_the_coordinates():

@@ -202,10 +202,9 @@ class Attention(nn.Module):
         layer: int = 0,
     ) -> Float[Tensor, "B T D"]:
         q, k, v = (self._split(w(x)) for w in (self.w_q, self.w_k, self.w_v))
-        if self.config.position == "rope":  # queries and keys turn alike: in one go
-            both = torch.cat((q, k), dim=1)
-            both = rope(both, positions, base=self.config.rope_base, turns=turns)
-            q, k = both.split((q.shape[1], k.shape[1]), dim=1)
+        if self.config.position == "rope":
+            base = self.config.rope_base
+            q, k = (rope(y, positions, base=base, turns=turns) for y in (q, k))
         q, k, v = self.q(q), self.k(k), self.v(v)
         if cache is not None:
             k, v = cache.extend(layer, k, v)

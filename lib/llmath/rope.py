@@ -12,10 +12,10 @@ gives fluent short answers and ruins long texts.
 """
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Complex, Float, Int
 from torch import Tensor
 
-Turns = tuple[Float[Tensor, "*rows T pairs"], Float[Tensor, "*rows T pairs"]]
+Turns = Complex[Tensor, "*rows T pairs"]
 
 
 def rope_angles(
@@ -41,12 +41,12 @@ def rope_turns(
     base: float,
     dtype: torch.dtype = torch.float32,
 ) -> Turns:
-    """cos φ_{t,i} and sin φ_{t,i}: all that `rope` needs to know of the positions.
+    """e^{jφ_{t,i}}, all that `rope` needs of the positions; Su et al. 2021, §3.2
 
     They serve the queries and keys of every layer, so a model computes them once.
     """
     angles = rope_angles(positions, d_head, base=base, dtype=dtype)
-    return angles.cos(), angles.sin()
+    return torch.polar(torch.ones_like(angles), angles)
 
 
 def rope(
@@ -63,16 +63,13 @@ def rope(
     the `rope_turns` of these positions, where they are at hand.
     """
     _check(x, positions)
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))
     if turns is None:
-        wide = torch.promote_types(x.dtype, torch.float32)
-        turns = rope_turns(positions, x.shape[-1], base=base, dtype=wide)
-    cos, sin = (turn.to(x.dtype) for turn in turns)
+        turns = rope_turns(positions, x.shape[-1], base=base, dtype=wide.dtype)
     if positions.ndim > 1:  # the same for all that lies between the axes B and T
-        between = (slice(None), *[None] * (x.ndim - 3))
-        cos, sin = cos[between], sin[between]
-    even, odd = x[..., 0::2], x[..., 1::2]
-    turned = torch.stack((even * cos - odd * sin, even * sin + odd * cos), dim=-1)
-    return turned.flatten(-2)
+        turns = turns[(slice(None), *[None] * (x.ndim - 3))]
+    turned = torch.complex(wide[..., 0::2], wide[..., 1::2]) * turns
+    return torch.view_as_real(turned).flatten(-2).to(x.dtype)
 
 
 def _check(x: Tensor, positions: Tensor) -> None:

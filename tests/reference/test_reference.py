@@ -67,7 +67,7 @@ def arguments(function, rng: np.random.Generator) -> tuple[list, dict]:
     """Positional and keyword arguments as the signature wants them, in NumPy."""
     positional, keyword = [], {}
     for name, parameter in inspect.signature(function).parameters.items():
-        if name in ("impl", "probe", "dtype", "turns"):
+        if name in ("impl", "probe", "dtype", "turns", "triangle"):
             continue
         if name in KEYWORDS and parameter.annotation in (int, float):
             value = KEYWORDS[name]
@@ -124,8 +124,9 @@ def test_formula_equals_twin(file, name, dtype):
         result = function(*given, **keyword, **options)
         expected = twin(*map(in_numpy, given), **keyword)
         assert tuple(result.shape) == np.shape(expected)
-        result, hidden = result.double().numpy(), np.isneginf(expected)
-        assert np.array_equal(np.isneginf(result), hidden)
+        result = in_numpy(result) + 0.0  # a mask counts as zeros and ones
+        hidden = np.isneginf(np.real(expected))
+        assert np.array_equal(np.isneginf(np.real(result)), hidden)
         scale = max(1.0, float(np.max(np.abs(expected[~hidden]))))
         error = np.max(np.abs(result[~hidden] - expected[~hidden]))
         assert error <= TOLERANCE[dtype] * scale, f"seed {seed}: {error}"

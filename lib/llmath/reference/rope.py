@@ -9,6 +9,12 @@ def rope_angles(positions, d_head, *, base):
     return np.multiply.outer(positions, base ** (-2.0 * i / d_head))
 
 
+def rope_turns(positions, d_head, *, base):
+    """cos φ_{t,i} + j sin φ_{t,i}"""
+    angles = rope_angles(positions, d_head, base=base)
+    return np.cos(angles) + 1j * np.sin(angles)
+
+
 def rope(x, positions, *, base):
     """x_t ↦ R_t x_t, R_t made of 2 × 2 rotations along the diagonal"""
     if positions.ndim > 1:
