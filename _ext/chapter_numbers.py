@@ -3,7 +3,8 @@
 Sphinx counts the pages of the table of contents, so a book that begins with its third
 chapter would call it the first. Here the first number of everything in a chapter –
 sections, equations, figures, tables, definitions, exercises – is the one in the file
-name, and a page without one (preface, bibliography) is not numbered at all.
+name, or the letter of an appendix, and a page without one (preface, bibliography) is
+not numbered at all.
 
 Sphinx's collector of tables of contents numbers sections first and figures after them,
 from the sections' numbers. Other extensions replace that first step
@@ -22,13 +23,15 @@ from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.environment.collectors.toctree import TocTreeCollector
 
-NUMBERED = re.compile(r"(?:.*/)?(\d+)_[^/]*")
+NUMBERED = re.compile(r"(?:.*/)?(\d+|[A-Z])_[^/]*")
 
 
-def chapter_number(docname: str) -> int | None:
-    """chapters/03_attention → 3; preface → None"""
+def chapter_number(docname: str) -> int | str | None:
+    """chapters/03_attention → 3; chapters/A_formulas → A; preface → None"""
     match = NUMBERED.fullmatch(docname)
-    return int(match[1]) if match else None
+    if match is None:
+        return None
+    return int(match[1]) if match[1].isdigit() else match[1]
 
 
 def renumber(env: BuildEnvironment, docname: str) -> None:

@@ -146,9 +146,13 @@ def table(heads: tuple[str, ...], rows: list[nodes.row]) -> nodes.table:
     return nodes.table("", group, classes=["equation-index"])
 
 
+def bare(formula: str) -> str:
+    """Without the comma or full stop of the sentence that it stood in."""
+    return END_OF_SENTENCE.sub("", formula.strip())
+
+
 def index_row(app: Sphinx, page: str, label: str, formula: str) -> nodes.row:
-    bare = END_OF_SENTENCE.sub("", formula.strip())
-    shown = nodes.math_block("", bare, nowrap=False, number=None, label=None)
+    shown = nodes.math_block("", bare(formula), nowrap=False, number=None, label=None)
     line = links_line(app.config, app.env.equation_facts, label)
     number = equation_link(app, page, label) or nodes.Text("")
     return row([nodes.paragraph("", "", number)], [shown, line])

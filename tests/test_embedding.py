@@ -159,7 +159,9 @@ def test_positions_by_row_are_those_of_each_row():
 
 
 def test_padding_needs_no_row_of_its_own():
-    learned = learned_positions(torch.tensor([1, PADDING]), TABLE)
-    assert torch.equal(learned[0], TABLE[1])
-    assert learned.isfinite().all()
+    layer = LearnedPositions(preset("tiny", context_length=3, d_model=8))
+    layer.weight.data.normal_()
+    x = torch.zeros(1, 2, 8)
+    assert torch.equal(layer(x, torch.tensor([1, PADDING]))[0, 0], layer.weight[1])
+    assert layer(x, torch.tensor([[1, PADDING]])).isfinite().all()
     assert sinusoidal_positions(torch.tensor([PADDING]), 6).isfinite().all()

@@ -4,12 +4,19 @@ import math
 
 import pytest
 import torch
+from torch import nn
 
-from llmath import attention
+from llmath import attention, embedding, loss, mlp, norm, rope
 from llmath.exercise import check
 from llmath.mistakes import EXERCISES
 
-OF_THE_LIBRARY = [name for name in EXERCISES if hasattr(attention, name)]
+FILES = (attention, embedding, loss, mlp, norm, rope)
+OF_THE_LIBRARY = [
+    (name, getattr(file, name))
+    for name in EXERCISES
+    for file in FILES
+    if getattr(getattr(file, name, None), "__module__", "") == file.__name__
+]
 
 
 def verdict(capsys, name, fn) -> str:
@@ -21,9 +28,9 @@ def verdict(capsys, name, fn) -> str:
     return text
 
 
-@pytest.mark.parametrize("name", OF_THE_LIBRARY)
-def test_the_librarys_own_functions_pass(capsys, name):
-    assert check(name, getattr(attention, name)) is True
+@pytest.mark.parametrize(("name", "function"), OF_THE_LIBRARY)
+def test_the_librarys_own_functions_pass(capsys, name, function):
+    assert check(name, function) is True
     assert capsys.readouterr().out.startswith(f"✓ {name}: agrees")
 
 
@@ -123,6 +130,85 @@ def test_mistakes_in_the_mask(capsys, wrong, hint):
     assert hint in verdict(capsys, "causal_mask", wrong)
 
 
+def rms(x, gain, eps, *, mean=True, root=True, dim=-1, outside=False):
+    size = x.pow(2).mean(dim, True) if mean else x.pow(2).sum(dim, True)
+    size = size if outside else size + eps
+    size = size.sqrt() if root else size
+    return x / (size + eps if outside else size) * gain
+
+
+def layer(x, gain, bias, eps, *, correction=0, centre=True):
+    mean = x.mean(-1, keepdim=True) if centre else 0
+    spread = (x - mean).pow(2).sum(-1, True) / (x.shape[-1] - correction)
+    return (x - mean) / (spread + eps).sqrt() * gain + bias
+
+
+def halves(x, positions, base):
+    """As Hugging Face pairs the coordinates."""
+    a, b = x.chunk(2, dim=-1)
+    theta = base ** (-torch.arange(0, x.shape[-1], 2) / x.shape[-1])
+    cos, sin = (f(positions[:, None] * theta) for f in (torch.cos, torch.sin))
+    return torch.cat((a * cos - b * sin, a * sin + b * cos), -1)
+
+
+def nll(z, y):
+    return -z.log_softmax(-1).gather(-1, y[..., None])[..., 0]
+
+
+@pytest.mark.parametrize(
+    ("name", "mine"),
+    [
+        ("rms_norm", rms),
+        ("layer_norm", layer),
+        ("cross_entropy", lambda z, y: nll(z, y).mean()),
+        ("surprisal", nll),
+        ("silu", nn.functional.silu),
+        ("gelu", nn.functional.gelu),
+        ("embed", lambda ids, table: nn.functional.one_hot(ids, 5).float() @ table),
+    ],
+)
+def test_right_answers_of_the_other_chapters(name, mine):
+    assert check(name, mine)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "hint"),
+    [
+        (
+            "rms_norm",
+            lambda x, g, eps: rms(x, g, eps, mean=False),
+            "squares are summed",
+        ),
+        ("rms_norm", lambda x, g, eps: rms(x, g, eps, root=False), "root is missing"),
+        (
+            "rms_norm",
+            lambda x, g, eps: rms(x, g, eps, outside=True),
+            "outside the root",
+        ),
+        ("rms_norm", lambda x, g, eps: rms(x, g, eps, dim=-2), "over the tokens"),
+        ("rms_norm", lambda x, g, eps: rms(x, 1, eps), "gain g is not used"),
+        ("rms_norm", lambda x, g, eps: rms(x, g, 0), "gives 0/0"),
+        ("rms_norm", lambda x, g, eps: layer(x, g, 0, eps), "that is LayerNorm"),
+        ("layer_norm", lambda *x, eps: layer(*x, eps, correction=1), "by D − 1"),
+        ("layer_norm", lambda *x, eps: layer(*x, eps, centre=False), "is RMSNorm"),
+        ("layer_norm", lambda x, g, b, eps: layer(x, g, 0, eps), "b is not added"),
+        ("rope", halves, "paired with i + E/2"),
+        ("gelu", lambda x: nn.functional.gelu(x, approximate="tanh"), "by tanh"),
+        ("gelu", lambda x: x * torch.special.ndtr(x * 2**0.5), "not divided by √2"),
+        ("silu", torch.sigmoid, "x in front is missing"),
+        ("swiglu", lambda gate, up: gate * nn.functional.silu(up), "interchanged"),
+        ("cross_entropy", lambda z, y: nll(z, y).sum(), "added up"),
+        ("cross_entropy", lambda z, y: -nll(z, y).mean(), "sign is missing"),
+        ("cross_entropy", lambda z, y: nll(z, y).mean().exp(), "perplexity"),
+        ("cross_entropy", lambda z, y: nll(z.softmax(-1), y).mean(), "taken twice"),
+        ("surprisal", lambda z, y: nll(z, y) / math.log(2), "in bits"),
+        ("embed", lambda ids, table: table.T[ids], "pick columns"),
+    ],
+)
+def test_mistakes_of_the_other_chapters(capsys, name, wrong, hint):
+    assert hint in verdict(capsys, name, wrong)
+
+
 def test_what_is_wrong_in_no_usual_way_is_located(capsys):
     text = verdict(capsys, "attention_scores", lambda q, k: q @ k.mT / 2 + 0.25)
     assert "150 of 150 numbers differ; at [0, 0, 0, 0] it has" in text
@@ -183,5 +269,5 @@ def test_an_interruption_is_not_an_answer():
 
 
 def test_an_unknown_exercise_lists_the_known():
-    with pytest.raises(ValueError, match=r"'weights'; there is softmax; .*attention"):
+    with pytest.raises(ValueError, match=r"'weights'; there is embed; .*attention"):
         check("weights", weights)

@@ -2,6 +2,7 @@
 
 import inspect
 import warnings
+from dataclasses import replace
 
 import pytest
 import torch
@@ -15,17 +16,31 @@ from llmath.model import Transformer
 from llmath.probe import record
 from llmath.swap import SEATS
 
-MODEL = Transformer(
-    ModelConfig(
-        vocab_size=50,
-        n_layers=2,
-        d_model=24,
-        n_heads=6,
-        n_kv_heads=2,
-        d_ff=32,
-        context_length=40,
-    )
-).requires_grad_(False)
+LLAMA = ModelConfig(
+    vocab_size=50,
+    n_layers=2,
+    d_model=24,
+    n_heads=6,
+    n_kv_heads=2,
+    d_ff=32,
+    context_length=40,
+)
+GPT = replace(LLAMA, norm="layer", bias=True, mlp="gelu", position="learned")
+
+
+def made(config):
+    return Transformer(config).requires_grad_(False)
+
+
+MODEL = made(LLAMA)
+# The seats that MODEL leaves empty, and a model that fills them.
+OTHERS = {
+    "layer_norm": made(GPT),
+    "gelu": made(GPT),
+    "learned_positions": made(GPT),
+    "gelu_tanh": made(replace(GPT, mlp="gelu_tanh")),
+    "sinusoidal_positions": made(replace(LLAMA, position="sinusoidal")),
+}
 IDS = torch.arange(12).view(2, 6)
 
 
@@ -36,11 +51,21 @@ def turned(x, positions, base):
     return torch.view_as_real(pairs * turn).flatten(-2)
 
 
+def waves(positions, d_model):
+    angles = positions[:, None] * 1e4 ** (-torch.arange(0, d_model, 2) / d_model)
+    return torch.stack((angles.sin(), angles.cos()), -1).flatten(-2)
+
+
 # As readers write them: no checks, no keywords, one key head for each query head.
 READERS = {
     "embed": lambda ids, table: table[ids],
+    "learned_positions": lambda positions, table: table[positions],
+    "sinusoidal_positions": waves,
     "rope": turned,
     "rms_norm": lambda x, gain, eps: nn.functional.rms_norm(x, gain.shape, gain, eps),
+    "layer_norm": lambda x, gain, bias, eps: nn.functional.layer_norm(
+        x, gain.shape, gain, bias, eps
+    ),
     "softmax": lambda z: z.softmax(-1),
     "causal_mask": lambda t, s: s <= t[:, None],
     "attention_scores": lambda q, k: q @ k.mT / q.shape[-1] ** 0.5,
@@ -50,6 +75,8 @@ READERS = {
     "attention": lambda q, k, v, mask: nn.functional.scaled_dot_product_attention(
         q, k, v, attn_mask=mask
     ),
+    "gelu": nn.functional.gelu,
+    "gelu_tanh": lambda x: nn.functional.gelu(x, approximate="tanh"),
     "silu": nn.functional.silu,
     "swiglu": lambda gate, up: nn.functional.silu(gate) * up,
 }
@@ -65,11 +92,12 @@ def test_there_is_a_reader_for_every_seat():
 
 @pytest.mark.parametrize("name", SEATS)
 def test_a_right_function_changes_nothing(name):
-    expected = MODEL(IDS)
+    model = OTHERS.get(name, MODEL)
+    expected = model(IDS)
     original = getattr(SEATS[name].module, name)
     with using(**{name: READERS[name]}):
         assert getattr(SEATS[name].module, name) is not original
-        torch.testing.assert_close(MODEL(IDS), expected, atol=1e-6, rtol=1e-5)
+        torch.testing.assert_close(model(IDS), expected, atol=1e-6, rtol=1e-5)
     assert getattr(SEATS[name].module, name) is original
 
 
@@ -81,9 +109,10 @@ def test_the_model_really_calls_it(name):
         right = READERS[name](*args, **kwargs)
         return right * torch.eye(6).bool() if name == "causal_mask" else right * 2
 
+    model = OTHERS.get(name, MODEL)
     with using(**{name: wrong}):
-        changed = MODEL(IDS)
-    assert not torch.allclose(changed, MODEL(IDS), atol=1e-6)
+        changed = model(IDS)
+    assert not torch.allclose(changed, model(IDS), atol=1e-6)
 
 
 def test_the_fast_path_obeys_a_mask_that_is_no_triangle():
@@ -168,7 +197,7 @@ def refused(words, **functions):
 
 @pytest.mark.usefixtures("untyped")
 def test_what_cannot_be_swapped():
-    refused("'weights' cannot be swapped; there is embed, rope, .*atten", weights=len)
+    refused("'weights' cannot be swapped; there is embed, .*rope, .*atten", weights=len)
     refused("softmax must be a function; got a Tensor", softmax=torch.ones(2))
     refused(r"calls attention_weights\(q, k, mask\);", attention_weights=lambda q, k: q)
     refused(r"calls rope\(x, positions, base=…\)", rope=lambda x, positions: x)

@@ -16,9 +16,10 @@ loss.py         logits, targets → loss, in nats
 pretrained/     file → (model, tokenizer)
 sampling.py     logits → chances → the next id
 generate.py     logits → next id → text, one token at a time
+interpret/      activations → measurements
 reference/      the same formulas in plain NumPy float64
 swap.py         a reader's function → a place in the running model
-mistakes.py     exercise → the right answer, and the usual wrong ones
+mistakes/       exercise → the right answer, and the usual wrong ones
 exercise.py     a reader's function → a verdict
 viz/            arrays → figures
 """

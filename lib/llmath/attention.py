@@ -49,7 +49,7 @@ def sliding_window_mask(
     key_positions: Int[Tensor, "*rows S"],
     window: int,
 ) -> Bool[Tensor, "*rows T S"]:
-    """mask_{ts} = (p_t − w < p_s ≤ p_t); Beltagy et al. 2020, §3.1
+    """mask_{ts} = (p_t − w < p_s ≤ p_t)   {eq:sliding-window-mask}; Beltagy et al. 2020
 
     The causal mask cut off behind the last `window` positions, a token's own included.
     """
@@ -72,9 +72,10 @@ def is_triangle(mask: Mask) -> bool:
 
 
 def repeat_heads(x: Keys, n_heads: int) -> Float[Tensor, "B H S E"]:
-    """x̃_h = x_g,  g = ⌊h / (H/G)⌋: query heads share key heads; Ainslie et al. 2023
+    """x̃_h = x_g,  g = ⌊h / (H/G)⌋   {eq:shared-heads}; Ainslie et al. 2023
 
-    One key/value head for each of the H query heads; with G = H, x itself.
+    Query heads share key heads: one for each of the H query heads; with G = H, x
+    itself.
     """
     repeats = n_heads // x.shape[1]
     return x if repeats == 1 else x.repeat_interleave(repeats, dim=1)
@@ -136,10 +137,11 @@ def attention(
 def online_attention(
     q: Queries, k: Keys, v: Keys, mask: Mask | None = None, *, chunk: int = 64
 ) -> Queries:
-    """O = A V, some keys at a time; Milakov & Gimelshein 2018, alg. 3; Dao et al. 2022
+    """O = A V, some keys at a time   {eq:online-attention}; Milakov & Gimelshein 2018
 
-    Of the keys so far each query keeps the highest score m, ℓ = Σ e^{s − m} and
-    O = Σ e^{s − m} v; where `chunk` more keys raise m, both shrink by e^{m_old − m}.
+    Their algorithm 3, as in Dao et al. 2022. Of the keys so far each query keeps the
+    highest score m, ℓ = Σ e^{s − m} and O = Σ e^{s − m} v; where `chunk` more keys
+    raise m, both shrink by e^{m_old − m}.
     """
     _check_heads(q, k, v)
     if chunk < 1:

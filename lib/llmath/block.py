@@ -13,11 +13,11 @@ from llmath.probe import Probe
 
 
 class Block(nn.Module):
-    """x ← x + attn(norm(x)),  x ← x + mlp(norm(x)); pre-norm, Xiong et al. 2020
+    """x ← x + attn(norm(x)),  x ← x + mlp(norm(x))   {eq:block}; Xiong et al. 2020
 
-    By the configuration also post-norm, x ← norm(x + attn(x)), as Vaswani et al. 2017
-    had it; without a norm, x ← x + attn(x); and without a residual stream, where the
-    "x +" is left out.
+    That is pre-norm. By the configuration also post-norm, x ← norm(x + attn(x)), as
+    Vaswani et al. 2017 had it; without a norm, x ← x + attn(x); and without a residual
+    stream, where the "x +" is left out.
 
     Probes: the residual stream before (`resid_pre`), between (`resid_mid`) and after
     (`resid_post`), and the two vectors that are added to it, `attn_out` and `mlp_out`.

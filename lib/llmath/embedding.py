@@ -14,7 +14,7 @@ PADDING = 2**31 - 1
 def embed(
     ids: Int[Tensor, "*batch T"], table: Float[Tensor, "V D"]
 ) -> Float[Tensor, "*batch T D"]:
-    """x_t = onehot(id_t) W_E, which is row id_t of W_E; Bengio et al. 2003, §2
+    """x_t = onehot(id_t) W_E = row id_t of W_E   {eq:embedding}; Bengio et al. 2003, §2
 
     A token id outside 0 … V − 1 has no row and is refused.
     """
@@ -42,12 +42,11 @@ def check_ids(ids: Tensor, vocab_size: int) -> None:
 def learned_positions(
     positions: Int[Tensor, "*rows T"], table: Float[Tensor, "S D"]
 ) -> Float[Tensor, "*rows T D"]:
-    """P_t = row p_t of W_P, learned like the table of tokens; Gehring et al. 2017, §3.1
+    """P_t = row p_t of W_P   {eq:learned-positions}; Gehring et al. 2017, §3.1
 
-    The table has a row for each of the positions 0 … S − 1 of the model's context, and
-    none beyond. `PADDING` takes row 0, as good as any: no other token looks at it.
+    Learned like the table of tokens. The table has a row for each of the positions
+    0 … S − 1 of the model's context, and none beyond.
     """
-    positions = positions.where(positions != PADDING, 0)
     if not torch.compiler.is_compiling():
         low, high = int(positions.min()), int(positions.max())
         if low < 0 or high >= len(table):
@@ -65,10 +64,11 @@ def sinusoidal_positions(
     base: float = 10_000.0,
     dtype: torch.dtype = torch.float32,
 ) -> Float[Tensor, "*rows T D"]:
-    """P_{t,2i} = sin(t θ_i),  P_{t,2i+1} = cos(t θ_i); Vaswani et al. 2017, §3.5
+    """P_{t,2i} = sin(t θ_i),  P_{t,2i+1} = cos(t θ_i)   {eq:sinusoidal-positions}
 
-    θ_i = base^{−2i/D}, as in `rope`. Moving by s turns each pair by the angle s θ_i,
-    wherever it stood: P_{t+s} is a linear function of P_t, the same for every t.
+    Vaswani et al. 2017, §3.5. θ_i = base^{−2i/D}, as in `rope`. Moving by s turns each
+    pair by the angle s θ_i, wherever it stood: P_{t+s} is a linear function of P_t, the
+    same for every t.
     """
     if d_model % 2:
         raise ValueError(f"sines and cosines come in pairs; the width {d_model} is odd")
@@ -98,7 +98,8 @@ class LearnedPositions(nn.Module):
     def forward(
         self, x: Float[Tensor, "B T D"], positions: Int[Tensor, "*rows T"]
     ) -> Float[Tensor, "B T D"]:
-        return x + learned_positions(positions, self.weight)
+        read = positions.where(positions != PADDING, 0)  # no other token looks at it
+        return x + learned_positions(read, self.weight)
 
 
 class SinusoidalPositions(nn.Module):

@@ -63,8 +63,10 @@ def _answer(exercise: Exercise, fn: Callable[..., Any], title: str) -> np.ndarra
     """Call the reader's function on one case."""
     given = [_tensor(x) for x in exercise.cases[title]]
     kept = [_tensor(x) for x in exercise.cases[title]]
+    split = len(given) - len(exercise.options)
+    numbers = [x.item() for x in given[split:]]
     try:
-        result = fn(*given)
+        result = fn(*given[:split], **dict(zip(exercise.options, numbers, strict=True)))
     except Exception as error:  # whatever a reader's function raises is an answer
         shapes = ", ".join("None" if x is None else str(tuple(x.shape)) for x in kept)
         raised = "".join(traceback.format_exception_only(error)).strip()

@@ -10,7 +10,7 @@ from llmath.embedding import check_ids
 def surprisal(
     logits: Float[Tensor, "*batch V"], targets: Int[Tensor, "*batch"]
 ) -> Float[Tensor, "*batch"]:
-    """−log p(target) = log Σ_v e^{z_v} − z_target; Shannon 1948, §6
+    """−log p(target) = log Σ_v e^{z_v} − z_target   {eq:surprisal}; Shannon 1948, §6
 
     One number per token, in nats: how unexpected the model found it.
     """
@@ -27,7 +27,7 @@ def surprisal(
 def cross_entropy(
     logits: Float[Tensor, "*batch V"], targets: Int[Tensor, "*batch"]
 ) -> Float[Tensor, ""]:
-    """ℒ = −(1/n) Σ log p(target), the mean surprisal; Shannon 1948, §6
+    """ℒ = −(1/n) Σ log p(target)   {eq:cross-entropy}; the mean surprisal, Shannon 1948
 
     Targets are the ids moved by one: `cross_entropy(model(ids)[:, :-1], ids[:, 1:])`.
     """

@@ -11,14 +11,14 @@ from llmath.probe import Probe
 
 
 def silu(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """silu(x) = x σ(x) = x / (1 + e^{−x}); Elfwing et al. 2018, eq. 3"""
+    """silu(x) = x σ(x) = x / (1 + e^{−x})   {eq:silu}; Elfwing et al. 2018, eq. 3"""
     return x * torch.sigmoid(x)
 
 
 def swiglu(
     gate: Float[Tensor, "*batch F"], up: Float[Tensor, "*batch F"]
 ) -> Float[Tensor, "*batch F"]:
-    """h = silu(x W_gate) ⊙ (x W_up); Shazeer 2020, eq. 6
+    """h = silu(x W_gate) ⊙ (x W_up)   {eq:swiglu}; Shazeer 2020, eq. 6
 
     Takes the two products, x W_gate and x W_up.
     """
@@ -26,7 +26,7 @@ def swiglu(
 
 
 def gelu(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """gelu(x) = x Φ(x) = x (1 + erf(x/√2)) / 2; Hendrycks & Gimpel 2016, §2
+    """gelu(x) = x Φ(x) = x (1 + erf(x/√2)) / 2   {eq:gelu}; Hendrycks & Gimpel 2016
 
     Φ(x) is the chance that a standard normal number lies below x.
     """
@@ -35,9 +35,10 @@ def gelu(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
 
 
 def gelu_tanh(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """gelu(x) ≈ x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2; Hendrycks & Gimpel 2016, §2
+    """gelu(x) ≈ x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2   {eq:gelu-tanh}
 
-    What GPT-2 was trained with. It differs from `gelu` by less than 0.0005 everywhere.
+    Hendrycks & Gimpel 2016, §2; what GPT-2 was trained with. It differs from `gelu` by
+    less than 0.0005 everywhere.
     """
     phi = (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2
     return x * phi
@@ -59,9 +60,10 @@ class SwiGLU(nn.Module):
 
 
 class GeluMLP(nn.Module):
-    """y = gelu(x W_up) W_down; Vaswani et al. 2017, §3.3, with GELU for ReLU
+    """y = gelu(x W_up) W_down   {eq:gelu-mlp}; Vaswani et al. 2017, §3.3
 
-    The probe `hidden` sees gelu(x W_up). The configuration says which of the two gelus.
+    There with ReLU. The probe `hidden` sees gelu(x W_up). The configuration says which
+    of the two gelus.
     """
 
     def __init__(self, config: ModelConfig) -> None:

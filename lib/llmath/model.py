@@ -18,7 +18,10 @@ from llmath.rope import Turns, rope_turns
 class Transformer(nn.Module):
     """A decoder-only transformer, built from one frozen configuration.
 
-    New weights are drawn from `seed` alone: the same seed is the same model.
+    z = norm(x) W_U behind the last block   {eq:logits}; Radford et al. 2019, §2.3
+
+    New weights are drawn from `seed` alone: the same seed is the same model
+    {eq:initialisation}.
 
     The last norm belongs to pre-norm, whose stream nothing else keeps at one length.
     """

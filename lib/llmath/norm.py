@@ -10,7 +10,7 @@ from llmath.config import ModelConfig
 def rms_norm(
     x: Float[Tensor, "*batch D"], gain: Float[Tensor, " D"], *, eps: float = 1e-5
 ) -> Float[Tensor, "*batch D"]:
-    """y = g ⊙ x / √(mean(x²) + ε); Zhang & Sennrich 2019, eq. 4
+    """y = g ⊙ x / √(mean(x²) + ε)   {eq:rms-norm}; Zhang & Sennrich 2019, eq. 4
 
     The mean square is taken in float32 at least: the square of a large float16 number
     overflows, and a bfloat16 mean keeps three digits.
@@ -31,7 +31,7 @@ def layer_norm(
     *,
     eps: float = 1e-5,
 ) -> Float[Tensor, "*batch D"]:
-    """y = g ⊙ (x − μ) / √(σ² + ε) + b; Ba et al. 2016, eq. 4
+    """y = g ⊙ (x − μ) / √(σ² + ε) + b   {eq:layer-norm}; Ba et al. 2016, eq. 4
 
     μ is the mean of x and σ² = mean((x − μ)²), over D and not D − 1. Both are taken in
     float32 at least, as in `rms_norm`.

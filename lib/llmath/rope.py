@@ -25,7 +25,7 @@ def rope_angles(
     base: float,
     dtype: torch.dtype = torch.float32,
 ) -> Float[Tensor, "*rows T pairs"]:
-    """φ_{t,i} = t θ_i,  θ_i = base^{−2i/E}; Su et al. 2021, eq. 15
+    """φ_{t,i} = t θ_i,  θ_i = base^{−2i/E}   {eq:rope-angles}; Su et al. 2021, eq. 15
 
     Never in half precision: at position 8,000 a bfloat16 angle is wrong by up to 16.
     """
@@ -41,7 +41,7 @@ def rope_turns(
     base: float,
     dtype: torch.dtype = torch.float32,
 ) -> Turns:
-    """e^{jφ_{t,i}}, all that `rope` needs of the positions; Su et al. 2021, §3.2
+    """e^{j t θ_i}, all that `rope` needs to know of positions   {eq:rope}
 
     They serve the queries and keys of every layer, so a model computes them once.
     """
@@ -56,11 +56,11 @@ def rope(
     base: float,
     turns: Turns | None = None,
 ) -> Float[Tensor, "*batch T E"]:
-    """(x_{2i} + j x_{2i+1}) ↦ (x_{2i} + j x_{2i+1}) e^{j t θ_i}; Su et al. 2021, §3.2
+    """(x_{2i} + j x_{2i+1}) ↦ (x_{2i} + j x_{2i+1}) e^{j t θ_i}   {eq:rope}
 
-    Pairs are neighbouring coordinates, written as one complex number each. Positions
-    (T) are those of every row of the batch; (B, T) gives each row its own. `turns` are
-    the `rope_turns` of these positions, where they are at hand.
+    Su et al. 2021, §3.2. Pairs are neighbouring coordinates, written as one complex
+    number each. Positions (T) are those of every row of the batch; (B, T) gives each
+    row its own. `turns` are the `rope_turns` of these positions, if they are at hand.
     """
     _check(x, positions)
     wide = x.to(torch.promote_types(x.dtype, torch.float32))

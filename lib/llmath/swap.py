@@ -48,16 +48,25 @@ def _rows(ids: Tensor, table: Tensor) -> tuple[tuple[int, ...], torch.dtype]:
     return (*ids.shape, table.shape[1]), table.dtype
 
 
+def _waves(positions: Tensor, d_model: int) -> tuple[tuple[int, ...], torch.dtype]:
+    return (*positions.shape, d_model), torch.float32
+
+
 SEATS = MappingProxyType(
     {
         "embed": Seat(embedding, ("ids", "table"), (), _rows),
+        "learned_positions": Seat(embedding, ("positions", "table"), (), _rows),
+        "sinusoidal_positions": Seat(embedding, ("positions", "d_model"), (), _waves),
         "rope": Seat(rope, ("x", "positions"), ("base",), _like_first),
         "rms_norm": Seat(norm, ("x", "gain"), ("eps",), _like_first),
+        "layer_norm": Seat(norm, ("x", "gain", "bias"), ("eps",), _like_first),
         "softmax": Seat(attention, ("z",), (), _like_first),
         "causal_mask": Seat(attention, ("query_positions", "key_positions"), (), _mask),
         "attention_scores": Seat(attention, ("q", "k"), (), _pattern),
         "attention_weights": Seat(attention, ("q", "k", "mask"), (), _pattern),
         "attention": Seat(attention, ("q", "k", "v", "mask"), (), _like_first),
+        "gelu": Seat(mlp, ("x",), (), _like_first),
+        "gelu_tanh": Seat(mlp, ("x",), (), _like_first),
         "silu": Seat(mlp, ("x",), (), _like_first),
         "swiglu": Seat(mlp, ("gate", "up"), (), _like_first),
     }

@@ -15,6 +15,8 @@ from chapter_numbers import chapter_number
         ("chapters/03_attention", 3),
         ("10_assistant", 10),
         ("a/b/01_x", 1),
+        ("chapters/A_formulas", "A"),
+        ("chapters/AB_formulas", None),
         ("preface", None),
         ("chapters/attention_03", None),
         ("03_part/preface", None),

@@ -8,6 +8,7 @@ twin, or a twin without a formula, fails.
 import ast
 import importlib
 import inspect
+import re
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,9 @@ SIZES = {"batch": 2, "shape": 7, "B": 2, "T": 3, "S": 5, "H": 6, "G": 2, "E": 8}
 SIZES |= {"rows": 2, "D": 10, "F": 12, "V": 11}
 KEYWORDS = {"base": 100.0, "eps": 1e-3, "d_head": 8, "d_model": 10, "n_heads": 6}
 KEYWORDS |= {"window": 2, "chunk": 2, "k": 4, "p": 0.3, "penalty": 1.7}
+SIZES |= {"layers": 2, "K": 2}
+KEYWORDS |= {"offset": 1, "start": 2}
+PACKAGES = ("interpret",)  # rows that are folders: what they publish is in __all__
 
 # Largest difference, as a part of the largest number.
 TOLERANCE = {torch.float64: 1e-13, torch.float32: 2e-6, torch.bfloat16: 3e-2}
@@ -38,12 +42,16 @@ def functions(path: Path) -> set[tuple[str, str]]:
 
 def formulas() -> set[tuple[str, str]]:
     """Public functions of the library that give a tensor."""
+    public = set().union(*map(functions, LIBRARY.glob("*.py")))
+    for row in PACKAGES:
+        package = importlib.import_module(f"llmath.{row}")
+        names = [n for n in package.__all__ if inspect.isfunction(vars(package)[n])]
+        public |= {(row, name) for name in names}
     found = set()
-    for path in LIBRARY.glob("*.py"):
-        for file, name in functions(path):
-            function = getattr(importlib.import_module(f"llmath.{file}"), name)
-            if hasattr(inspect.signature(function).return_annotation, "dim_str"):
-                found.add((file, name))
+    for file, name in public:
+        function = getattr(importlib.import_module(f"llmath.{file}"), name)
+        if hasattr(inspect.signature(function).return_annotation, "dim_str"):
+            found.add((file, name))
     return found
 
 
@@ -61,6 +69,13 @@ def test_every_formula_has_a_twin():
 def test_there_are_formulas():
     assert ("attention", "attention_weights") in FORMULAS
     assert len(FORMULAS) >= 13
+
+
+@pytest.mark.parametrize(("file", "name"), FORMULAS)
+def test_every_formula_cites_its_equation(file, name):
+    """The build then makes sure that the book has it: _ext/equation_links.py"""
+    function = getattr(importlib.import_module(f"llmath.{file}"), name)
+    assert re.search(r"\{eq:[\w-]+\}", function.__doc__), "no {eq:label}"
 
 
 def arguments(function, rng: np.random.Generator) -> tuple[list, dict]:

@@ -16,7 +16,7 @@ UNSEEN = "application/papermill.record/"  # kinds of output that no notebook sho
 
 
 def glue(name: str, value: Any, *, display: bool = False) -> None:
-    """Keeps what `value` looks like as `name`, for {glue}`name` in the text.
+    """Keeps what `value` looks like as `name`, by which the text quotes it.
 
     Unseen, unless `display` is true.
     """

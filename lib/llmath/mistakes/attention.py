@@ -1,44 +1,13 @@
-"""exercise → the right answer, and the usual wrong ones
+"""attention → what goes wrong in its formulas, and in two exercises about them"""
 
-Each exercise knows how its function is called, on what it is tried, and the mistakes
-that everybody makes once, each as the formula that it amounts to. Mistakes combine: the
-weights that come out when √E *and* the mask are forgotten are recognised too.
-"""
-
-import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from types import MappingProxyType
 
 import numpy as np
 
+from llmath.mistakes.slips import Exercise, Function, Slips, combine
 from llmath.reference import attention as right
-
-Function = Callable[..., np.ndarray]
-Slips = Mapping[str | None, Function]  # what went wrong (None: nothing) → a step
-
-
-@dataclass(frozen=True)
-class Exercise:
-    """`cases` maps a description to arguments, in the order of the call."""
-
-    call: str
-    right: Function
-    cases: Mapping[str, tuple]
-    variants: Callable[[], Iterator[tuple[list[str], Function]]]
-
-
-def _combine(function: Callable[..., Function], *slips: Slips):
-    """Every combination of slips, fewest first, as (what went wrong, formula)."""
-
-    def variants() -> Iterator[tuple[list[str], Function]]:
-        chosen = itertools.product(*(steps.items() for steps in slips))
-        named = [([hint for hint, _ in steps if hint], steps) for steps in chosen]
-        for hints, steps in sorted(named, key=lambda pair: len(pair[0])):
-            yield hints, function(*(step for _, step in steps))
-
-    return variants
 
 
 def _axis(axis: int) -> Function:
@@ -202,13 +171,13 @@ _Q2, _K2, _V2 = _tensors(2, 6)
 _HUGE = _tensors(3, 3, scale=1000.0)
 _P = np.array([[0.625, 0.25, 0.125, 0.0], [0.5, 0.0, 0.0, 0.5]])
 
-EXERCISES: Mapping[str, Exercise] = MappingProxyType(
+ATTENTION: Mapping[str, Exercise] = MappingProxyType(
     {
         "softmax": Exercise(
             call="softmax(z)",
             right=right.softmax,
             cases={"small numbers": (_Q,), "numbers in the thousands": (_HUGE[0],)},
-            variants=_combine(lambda normalise: normalise, NORMALISATIONS),
+            variants=combine(lambda normalise: normalise, NORMALISATIONS),
         ),
         "causal_mask": Exercise(
             call="causal_mask(query_positions, key_positions)",
@@ -217,13 +186,13 @@ EXERCISES: Mapping[str, Exercise] = MappingProxyType(
                 "5 tokens": (np.arange(5), np.arange(5)),
                 "2 new tokens behind 4": (np.arange(4, 6), np.arange(6)),
             },
-            variants=_combine(_mask, RULES),
+            variants=combine(_mask, RULES),
         ),
         "attention_scores": Exercise(
             call="attention_scores(q, k)",
             right=right.attention_scores,
             cases={"5 queries, 5 keys": (_Q, _K), "2 queries, 6 keys": (_Q2, _K2)},
-            variants=_combine(_scores, SCALES),
+            variants=combine(_scores, SCALES),
         ),
         "attention_weights": Exercise(
             call="attention_weights(q, k, mask)",
@@ -234,7 +203,7 @@ EXERCISES: Mapping[str, Exercise] = MappingProxyType(
                 "mask=None, every key may be seen": (_Q, _K, None),
                 "scores in the thousands": (*_HUGE[:2], _causal(3, 3)),
             },
-            variants=_combine(_weights, SCALES, MASKINGS, NORMALISATIONS),
+            variants=combine(_weights, SCALES, MASKINGS, NORMALISATIONS),
         ),
         "attention": Exercise(
             call="attention(q, k, v, mask)",
@@ -245,7 +214,7 @@ EXERCISES: Mapping[str, Exercise] = MappingProxyType(
                 "mask=None, every key may be seen": (_Q, _K, _V, None),
                 "scores in the thousands": (*_HUGE, _causal(3, 3)),
             },
-            variants=_combine(_attention, SCALES, MASKINGS, NORMALISATIONS, READINGS),
+            variants=combine(_attention, SCALES, MASKINGS, NORMALISATIONS, READINGS),
         ),
         "sharpen": Exercise(
             call="sharpen(p, beta)",
@@ -255,7 +224,7 @@ EXERCISES: Mapping[str, Exercise] = MappingProxyType(
                 "β = 1/2": (_P, np.array(0.5)),
                 "β = 0": (_P, np.array(0.0)),
             },
-            variants=_combine(_sharpen, SHARPENINGS, SHARES),
+            variants=combine(_sharpen, SHARPENINGS, SHARES),
         ),
         "score_std": Exercise(
             call="score_std(W_Q, W_K)",
@@ -264,7 +233,7 @@ EXERCISES: Mapping[str, Exercise] = MappingProxyType(
                 "E = 4, D = 5": (_Q[0, 0].T, _K[0, 0].T),
                 "E = 5, D = 4": (_Q[0, 0], _K[0, 0]),
             },
-            variants=_combine(_score_std, SCORE_MATRICES, SPREADS),
+            variants=combine(_score_std, SCORE_MATRICES, SPREADS),
         ),
     }
 )

@@ -1,0 +1,42 @@
+"""a formula in steps, each with the ways it goes wrong → every wrong formula"""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+Function = Callable[..., np.ndarray]
+Slips = Mapping[str | None, Function]  # what went wrong (None: nothing) → a step
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """`cases` maps a description to arguments, in the order of the call.
+
+    The last of them, as many as there are `options`, are numbers handed over by name.
+    """
+
+    call: str
+    right: Function
+    cases: Mapping[str, tuple]
+    variants: Callable[[], Iterator[tuple[list[str], Function]]]
+    options: tuple[str, ...] = ()
+
+
+def combine(function: Callable[..., Function], *slips: Slips):
+    """Every combination of slips, fewest first, as (what went wrong, formula)."""
+
+    def variants() -> Iterator[tuple[list[str], Function]]:
+        chosen = itertools.product(*(steps.items() for steps in slips))
+        named = [([hint for hint, _ in steps if hint], steps) for steps in chosen]
+        for hints, steps in sorted(named, key=lambda pair: len(pair[0])):
+            yield hints, function(*(step for _, step in steps))
+
+    return variants
+
+
+def quarters(*sizes: tuple[int, ...]) -> list[np.ndarray]:
+    """Random numbers in whole quarters, which float32 holds exactly."""
+    rng = np.random.default_rng(sum(map(sum, sizes)))
+    return [np.rint(4 * rng.standard_normal(size)) / 4 for size in sizes]
