@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmath.config import ModelConfig, preset
-from llmath.generate import beam_search, generate, next_id
+from llmath.generate import _Search, beam_search, generate, next_id
 from llmath.model import Transformer
 from llmath.pretrained import save_checkpoint
 
@@ -242,6 +242,22 @@ def test_enough_beams_find_the_best_that_end_in_a_stop_token(alpha):
     found = beam_search(SMALL, [0, 1], 4, beams=40, length_penalty=alpha, stop=[3])
     assert [beam.ids for beam in found[:20]] == [ids for ids, _ in every[:20]]
     assert found[0].score == pytest.approx(every[0][1], abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("chances", "still_open", "finished"),
+    [([1, 2, 3, 4], [2, 1], [[9, 3]]), ([4, 3, 2, 1], [0, 1], [])],
+)
+def test_a_stop_token_counts_among_the_beams_and_takes_no_place(
+    chances, still_open, finished
+):
+    """Chances as 1 : 2 : 3 : 4, two beams: 3 ends a text where it is among the two."""
+    search = _Search([9], n=5, beams=2, alpha=0.0, stop=[3])
+    log_p = torch.tensor([chances], dtype=torch.float64).log().log_softmax(-1)
+    assert search.advance(log_p) == [0, 0]
+    assert [beam.ids for beam in search.open] == [[9, i] for i in still_open]
+    assert [beam.ids for beam in search.finished] == finished
+    assert search.open[0].score == pytest.approx(math.log(max(chances[:3]) / 10))
 
 
 def test_one_beam_is_greedy(model):
