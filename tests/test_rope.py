@@ -11,11 +11,13 @@ from llmath.attention import Attention
 from llmath.config import RopeScaling, preset
 from llmath.exercise import using
 from llmath.model import Transformer
+from llmath.probe import record
 from llmath.rope import (
     ntk_base,
     rope,
     rope_angles,
     rope_frequencies,
+    rope_turns,
     slow_evenly,
     slow_llama3,
 )
@@ -51,12 +53,19 @@ def test_neighbours_turn_together_by_hand():
     close(turned[0, 2:], torch.tensor([-7.0, 5.0], dtype=torch.float64))
 
 
-def test_equals_complex_multiplication():
+def test_equals_the_rotation_of_each_pair():
     x = vectors(0, 2, 3, 6, 8)
     angles = rope_angles(torch.arange(6), 8, base=1e4, dtype=torch.float64)
-    z = torch.view_as_complex(x.unflatten(-1, (4, 2)))
-    z = z * torch.polar(torch.ones_like(angles), angles)
-    close(rope(x, torch.arange(6), base=1e4), torch.view_as_real(z).flatten(-2))
+    cos, sin = angles.cos(), angles.sin()
+    turned = rope(x, torch.arange(6), base=1e4)
+    close(turned[..., 0::2], x[..., 0::2] * cos - x[..., 1::2] * sin)
+    close(turned[..., 1::2], x[..., 0::2] * sin + x[..., 1::2] * cos)
+
+
+def test_it_takes_what_is_no_block_of_memory():
+    x = vectors(0, 3, 6, 17)[..., 1::2].transpose(0, 1)
+    turned = rope(x, torch.arange(3), base=1e4)
+    assert torch.equal(turned, rope(x.contiguous(), torch.arange(3), base=1e4))
 
 
 def test_equals_transformers_up_to_the_order_of_the_coordinates():
@@ -215,9 +224,12 @@ def test_linear_scaling_is_a_fraction_of_the_position():
 def test_a_model_of_a_scaled_configuration_turns_more_slowly():
     changes = {"norm": "rms", "position": "rope", "mlp": "swiglu", "bias": False}
     config = preset("tiny", **changes, rope_scaling=LINEAR)
-    x, places = vectors(0, 1, 4, 2, config.d_head).float(), at(4, 8)
-    turned = Attention(config)._rotate(x, places)
-    close(turned, rope(x, at(1, 2), base=config.rope_base), 1e-6)
+    attention, x = Attention(config).requires_grad_(False), vectors(0, 1, 2, 64).float()
+    mask = torch.ones(2, 2).tril().bool()
+    with record(attention, "q") as acts:
+        attention(x, at(4, 8), mask)
+    q = attention.w_q(x).unflatten(-1, (4, -1)).transpose(1, 2)
+    close(acts["q"], rope(q, at(1, 2), base=config.rope_base), 1e-6)
     ids = torch.arange(40)[None]
     plain = preset("tiny", **changes)
     with torch.no_grad():
@@ -263,6 +275,25 @@ def test_scalings_that_are_none(changes, words):
         RopeScaling(**{**vars(LLAMA31), **changes})
 
 
+def test_positions_by_row_turn_each_row_alone():
+    x, positions = vectors(0, 2, 3, 4, 8), torch.tensor([[0, 1, 2, 3], [7, 5, 9, 8]])
+    turned = rope(x, positions, base=1e4)
+    for row in (0, 1):
+        close(turned[row], rope(x[row], positions[row], base=1e4))
+    close(rope(x[:, 0], positions, base=1e4), turned[:, 0])
+
+
+def test_turns_at_hand_change_nothing():
+    x = vectors(0, 2, 3, 4, 8)
+    for positions in (torch.arange(4), torch.arange(8).view(2, 4)):
+        for dtype in (torch.float64, torch.float32, torch.bfloat16):
+            wide = torch.promote_types(dtype, torch.float32)
+            turns = rope_turns(positions, 8, base=1e4, dtype=wide)
+            turned = rope(x.to(dtype), positions, base=1e4, turns=turns)
+            assert torch.equal(turned, rope(x.to(dtype), positions, base=1e4))
+            assert turned.dtype == dtype
+
+
 @pytest.mark.usefixtures("untyped")
 def test_refusals():
     with pytest.raises(ValueError, match="'halves' is not built; there is interleav"):
@@ -278,3 +309,5 @@ def test_refusals():
         rope(vectors(0, 1, 7), at(0), base=1e4)
     with pytest.raises(ValueError, match="2 tokens, but there are 3 positions"):
         rope(vectors(0, 2, 8), at(0, 1, 2), base=1e4)
+    with pytest.raises(ValueError, match=r"\(2, 3, 8\), the positions have \(4, 3\)"):
+        rope(vectors(0, 2, 3, 8), torch.zeros(4, 3), base=1e4)

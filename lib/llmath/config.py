@@ -62,6 +62,8 @@ class ModelConfig:
     `n_kv_heads` key/value heads are shared by `n_heads` query heads: equal numbers are
     multi-head attention, one is multi-query, anything between is grouped. `bias` is
     that of the projections and of LayerNorm; the head that makes logits has none.
+    A token looks at the last `window` positions, its own included; None: at all of them
+    (Mistral's is 4096: Jiang et al. 2023, §2).
     """
 
     vocab_size: int
@@ -81,6 +83,7 @@ class ModelConfig:
     norm_eps: float = 1e-5
     rope_base: float = 10_000.0
     rope_scaling: RopeScaling | None = None
+    window: int | None = None
 
     @property
     def d_head(self) -> int:
@@ -101,11 +104,14 @@ class ModelConfig:
             value = getattr(self, field.name)
             if field.type is bool and not isinstance(value, bool):
                 raise ValueError(f"{field.name} must be True or False, got {value!r}")
-            if field.type is int and (
+            optional = field.type == int | None
+            counts = field.type is int or (optional and value is not None)
+            if counts and (
                 not isinstance(value, int) or isinstance(value, bool) or value < 1
             ):
                 raise ValueError(
-                    f"{field.name} must be a whole number of at least 1, got {value!r}"
+                    f"{field.name} must be a whole number of at least 1"
+                    f"{', or None' * optional}, got {value!r}"
                 )
             if field.type is float and not _is_positive(value):
                 raise ValueError(f"{field.name} must be positive, got {value!r}")

@@ -19,12 +19,13 @@ Three remedies slow the turning instead: all pairs alike (`slow_evenly`), a larg
 import math
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Complex, Float, Int
 from torch import Tensor
 
 from llmath.config import RopeScaling
 
 PAIRS = ("interleaved", "half-split")
+Turns = Complex[Tensor, "*rows T pairs"]
 
 
 def rope_frequencies(
@@ -95,13 +96,13 @@ def ntk_base(base: float, *, d_head: int, factor: float) -> float:
 
 
 def rope_angles(
-    positions: Int[Tensor, " T"],
+    positions: Int[Tensor, "*rows T"],
     d_head: int,
     *,
     base: float,
     scaling: RopeScaling | None = None,
     dtype: torch.dtype = torch.float32,
-) -> Float[Tensor, "T pairs"]:
+) -> Float[Tensor, "*rows T pairs"]:
     """φ_{t,i} = t θ_i,  θ_i = base^{−2i/E}   {eq:rope-angles}; Su et al. 2021, eq. 15
 
     Never in half precision: at position 8,000 a bfloat16 angle is wrong by up to 16.
@@ -109,37 +110,68 @@ def rope_angles(
     theta = rope_frequencies(
         d_head, base=base, scaling=scaling, dtype=dtype, device=positions.device
     )
-    return positions[:, None] * theta
+    return positions[..., None] * theta
+
+
+def rope_turns(
+    positions: Int[Tensor, "*rows T"],
+    d_head: int,
+    *,
+    base: float,
+    scaling: RopeScaling | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Turns:
+    """e^{j t θ_i}, all that `rope` needs to know of positions   {eq:rope}
+
+    They serve the queries and keys of every layer, so a model computes them once.
+    """
+    angles = rope_angles(positions, d_head, base=base, scaling=scaling, dtype=dtype)
+    return torch.polar(torch.ones_like(angles), angles)
 
 
 def rope(
     x: Float[Tensor, "*batch T E"],
-    positions: Int[Tensor, " T"],
+    positions: Int[Tensor, "*rows T"],
     *,
     base: float,
     pairs: str = "interleaved",
     scaling: RopeScaling | None = None,
+    turns: Turns | None = None,
 ) -> Float[Tensor, "*batch T E"]:
     """(x_{2i} + j x_{2i+1}) ↦ (x_{2i} + j x_{2i+1}) e^{j t θ_i}   {eq:rope}
 
     Su et al. 2021, §3.2. Pairs are neighbouring coordinates, written as one complex
     number each; with `pairs="half-split"`, i and i + E/2. `scaling` slows the turning:
-    see the functions above. The width must be even, the positions as many as the
-    tokens.
+    see the functions above. Positions (T) are those of every row of the batch; (B, T)
+    gives each row its own. `turns` are the `rope_turns` of these positions, if they are
+    at hand.
     """
     if pairs not in PAIRS:
         raise ValueError(f"pairs={pairs!r} is not built; there is {', '.join(PAIRS)}")
+    _check(x, positions)
+    wide = x.to(torch.promote_types(x.dtype, torch.float32))
+    if turns is None:
+        how = {"base": base, "scaling": scaling, "dtype": wide.dtype}
+        turns = rope_turns(positions, x.shape[-1], **how)
+    if positions.ndim > 1:  # the same for all that lies between the axes B and T
+        turns = turns[(slice(None), *[None] * (x.ndim - 3))]
+    if pairs == "half-split":
+        turned = torch.complex(*wide.chunk(2, dim=-1)) * turns
+        return torch.cat((turned.real, turned.imag), dim=-1).to(x.dtype)
+    turned = torch.complex(wide[..., 0::2], wide[..., 1::2]) * turns
+    return torch.view_as_real(turned).flatten(-2).to(x.dtype)
+
+
+def _check(x: Tensor, positions: Tensor) -> None:
     if x.shape[-1] % 2:
         raise ValueError(f"rope turns pairs: the width must be even, got {x.shape[-1]}")
-    if x.shape[-2] != len(positions):
+    if x.shape[-2] != positions.shape[-1]:
         raise ValueError(
-            f"x holds {x.shape[-2]} tokens, but there are {len(positions)} positions"
+            f"x holds {x.shape[-2]} tokens, but there are {positions.shape[-1]} "
+            f"positions"
         )
-    wide = torch.promote_types(x.dtype, torch.float32)
-    angles = rope_angles(positions, x.shape[-1], base=base, scaling=scaling, dtype=wide)
-    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
-    if pairs == "half-split":
-        a, b = x.chunk(2, dim=-1)
-        return torch.cat((a * cos - b * sin, a * sin + b * cos), dim=-1)
-    a, b = x[..., 0::2], x[..., 1::2]
-    return torch.stack((a * cos - b * sin, a * sin + b * cos), dim=-1).flatten(-2)
+    if positions.ndim > 1 and (x.ndim < 3 or positions.shape[:-1] != x.shape[:1]):
+        raise ValueError(
+            f"positions by row need one row for each of the batch: x has the shape "
+            f"{tuple(x.shape)}, the positions have {tuple(positions.shape)}"
+        )

@@ -41,7 +41,7 @@ def _pattern(q: Tensor, k: Tensor, *mask: Any) -> tuple[tuple[int, ...], torch.d
 
 
 def _mask(t: Tensor, s: Tensor) -> tuple[tuple[int, ...], torch.dtype]:
-    return (len(t), len(s)), torch.bool
+    return (*t.shape, s.shape[-1]), torch.bool
 
 
 def _rows(ids: Tensor, table: Tensor) -> tuple[tuple[int, ...], torch.dtype]:

@@ -30,11 +30,20 @@ def slow_llama3(theta, *, factor, low, high, original_context):
 
 def rope_angles(positions, d_head, *, base):
     """φ_{t,i} = t θ_i"""
-    return np.outer(positions, rope_frequencies(d_head, base=base))
+    return np.multiply.outer(positions, rope_frequencies(d_head, base=base))
+
+
+def rope_turns(positions, d_head, *, base):
+    """cos φ_{t,i} + j sin φ_{t,i}"""
+    angles = rope_angles(positions, d_head, base=base)
+    return np.cos(angles) + 1j * np.sin(angles)
 
 
 def rope(x, positions, *, base):
     """x_t ↦ R_t x_t, R_t made of 2 × 2 rotations along the diagonal"""
+    if positions.ndim > 1:
+        rows = zip(x, positions, strict=True)
+        return np.stack([rope(row, places, base=base) for row, places in rows])
     E = x.shape[-1]
     turned = np.empty_like(x)
     for t, angles in enumerate(rope_angles(positions, E, base=base)):
