@@ -83,7 +83,7 @@ def beam_search(
     stop: Collection[int] = (),
     impl: str = "explicit",
 ) -> list[Beam] | list[list[Beam]]:
-    """The likeliest continuations found when only `beams` are followed; Lowerre 1976
+    """The likeliest continuations of `beams` followed   {eq:beam-score}; Lowerre 1976
 
     At each step all open texts are extended by every token, and the likeliest `beams`
     extensions stay open; those among them that end in a token of `stop` are finished.
