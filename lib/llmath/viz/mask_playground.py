@@ -43,8 +43,8 @@ def checked(tokens: Sequence[str], tensors: dict[str, Any]) -> dict[str, np.ndar
     width = arrays["q"].shape[-1] if arrays["q"].ndim else 0
     if width % 2 or width == 0 or set(shapes.values()) != {(len(tokens), width)}:
         raise ValueError(
-            f"{len(tokens)} tokens need q, k and v of one shape ({len(tokens)}, E) with "
-            f"an even E, not {shapes}"
+            f"{len(tokens)} tokens need q, k and v of one shape ({len(tokens)}, E) "
+            f"with an even E, not {shapes}"
         )
     for name, array in arrays.items():
         if not np.isfinite(array).all():
@@ -124,7 +124,7 @@ class MaskPlayground(LiveFigure):
     def from_seed(
         cls, tokens: Sequence[str] = WORDS, *, width: int = 8, seed: int = 0, **kw: Any
     ) -> MaskPlayground:
-        """Standard normal q, k and v: nothing but the shapes of the mask is meant."""
+        """Standard normal q, k and v: they mean nothing, the masks do."""
         q, k, v = np.random.default_rng(seed).normal(size=(3, len(tokens), width))
         about = f"q, k, v: standard normal, width {width}, seed {seed}"
         return cls(tokens, q, k, v, about=about, **kw)
@@ -133,7 +133,7 @@ class MaskPlayground(LiveFigure):
     def from_model(
         cls, model: Any, tokenizer: Any, sentence: str, layer: int, head: int, **kw: Any
     ) -> MaskPlayground:
-        """q, k, v of a real head, as it computes them from the sentence in its order."""
+        """q, k, v of a real head, as it computes them from the sentence."""
         tokens, found = read(model, tokenizer, sentence, layer, head)
         width = found["q"].shape[-1]
         about = f"q, k, v: head {layer}.{head} on “{sentence}”, width {width}"

@@ -2,8 +2,8 @@
 
 Every number is computed here with the library's attention and autograd, on one fixed
 draw; the JavaScript looks it up. With entries of standard deviation σ the scores are
-z = x · q₀ᵀk₀ with x = σ²/τ, divided by √E or not, so that 13 to 18 values of x serve all
-choices at a width. The powers of two and four below are what makes them meet.
+z = x · q₀ᵀk₀ with x = σ²/τ, divided by √E or not. The powers of two and four below make
+the choices meet: 13 to 18 values of x serve all of them at a width.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def measure(
 
 
 def shares(scores: np.ndarray) -> np.ndarray:
-    """Shares of the scores by nearest whole number, −LAST−1 and less … LAST+1 and more."""
+    """Shares of the scores by whole numbers: < −16.5, around −16, …, 16, > 16.5."""
     end = LAST + 1
     bins = np.clip(np.rint(scores), -end, end).astype(int).ravel() + end
     return np.bincount(bins, minlength=2 * end + 1) / bins.size
@@ -161,9 +161,9 @@ class SoftmaxLab(LiveFigure):
     @staticmethod
     def description(heads: int) -> str:
         return (
-            "Softmax laboratory: scores, one row of weights, entropy and gradient norms "
-            f"of {heads * QUERIES} random queries, for head widths from {WIDTHS[0]} to "
-            f"{WIDTHS[-1]}, with the root of the width or without it."
+            "Softmax laboratory: scores, one row of weights, entropy and gradient "
+            f"norms of {heads * QUERIES} random queries, for head widths from "
+            f"{WIDTHS[0]} to {WIDTHS[-1]}, with the root of the width or without it."
         )
 
     @traitlets.validate("width", "tau", "sigma", "n_keys")
