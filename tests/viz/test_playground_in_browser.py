@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+import static_page
 from samples import playground
 
 SHOWN = 1e-4
@@ -26,9 +27,16 @@ def test_labels_are_of_their_own_controls(open_page):
     assert len(ids) == len(set(ids)) > 8
 
 
+@pytest.fixture(scope="session")
+def alone(tmp_path_factory):
+    """A page of this figure, which opens sooner than the page of all."""
+    folder = tmp_path_factory.mktemp("playground")
+    return static_page.write_page(folder, playground).as_uri()
+
+
 @pytest.fixture
-def play(open_page):
-    return open_page().locator(".mask-playground")
+def play(open_page, alone):
+    return open_page(to=alone).locator(".mask-playground")
 
 
 def press(play, name):
@@ -71,19 +79,21 @@ def compare(play, **state):
     return words, expected
 
 
-@pytest.mark.parametrize("state", STATES, ids=str)
-def test_numbers_are_the_librarys(play, state):
-    choose(play, **state)
-    compare(play, **state)
-    for name in ("Reverse", "Shuffle", "Shuffle"):
-        press(play, name)
-        words, expected = compare(play, **state)
-        changed = int((expected.change > 1e-9).sum())
-        if changed == 0:
-            assert "Every token’s output is what it was" in words
-        else:
-            assert f"{changed} of 6 outputs changed, by up to " in words
-            assert f"{expected.change.max():.4f}" in words
+def test_numbers_are_the_librarys(play):
+    for state in STATES:
+        press(play, "Reverse")
+        press(play, "First order")
+        choose(play, **state)
+        compare(play, **state)
+        for name in ("Reverse", "Shuffle", "Shuffle"):
+            press(play, name)
+            words, expected = compare(play, **state)
+            changed = int((expected.change > 1e-9).sum())
+            if changed == 0:
+                assert "Every token’s output is what it was" in words, state
+            else:
+                assert f"{changed} of 6 outputs changed, by up to " in words, state
+                assert f"{expected.change.max():.4f}" in words, state
 
 
 def test_who_had_the_same_before_it_does_not_notice(play):
@@ -98,9 +108,8 @@ def test_who_had_the_same_before_it_does_not_notice(play):
     assert play.get_by_role("button", name="First order").is_disabled()
 
 
-def test_tokens_by_keyboard(open_page):
-    page = open_page()
-    play = page.locator(".mask-playground")
+def test_tokens_by_keyboard(play):
+    page = play.page
     stops = play.locator(".shelf [tabindex='0']")
     assert (stops.count(), stops.inner_text()) == (1, "cat")
     stops.focus()
@@ -116,16 +125,14 @@ def test_tokens_by_keyboard(open_page):
     assert stops.count() == 1
 
 
-def test_tokens_by_mouse_are_dragged(open_page):
-    page = open_page()
-    tokens = page.locator(".mask-playground .shelf button")
+def test_tokens_by_mouse_are_dragged(play):
+    page, tokens = play.page, play.locator(".shelf button")
     tokens.nth(0).scroll_into_view_if_needed()
     start, end = tokens.nth(0).bounding_box(), tokens.nth(3).bounding_box()
     page.mouse.move(start["x"] + 5, start["y"] + 10)
     page.mouse.down()
     page.mouse.move(end["x"] + end["width"] - 4, end["y"] + 10, steps=25)
     page.mouse.up()
-    play = page.locator(".mask-playground")
     assert order(play) == "123045"
     page.mouse.move(start["x"], start["y"] + 10, steps=5)
     assert order(play) == "123045"  # the button is up: nothing moves any more
@@ -142,6 +149,26 @@ def test_a_cell_tells_its_weight_and_its_mask(play):
     cells.nth(0).hover()
     assert output.inner_text() == "“The” → “The”: 1.0000"
     assert cells.nth(1).get_attribute("class") == "masked"
+
+
+def test_tokens_by_finger_are_dragged(open_page, alone):
+    page = open_page(to=alone, width=390)
+    play = page.locator(".mask-playground")
+    tokens = play.locator(".shelf button")
+    tokens.nth(0).scroll_into_view_if_needed()
+    start, end = tokens.nth(0).bounding_box(), tokens.nth(2).bounding_box()
+    touch = page.context.new_cdp_session(page)
+
+    def send(kind, *points):
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    x, y, far = start["x"] + 5, start["y"] + 10, end["x"] + end["width"] - 4
+    send("touchStart", {"x": x, "y": y})
+    for part in range(1, 21):
+        send("touchMove", {"x": x + (far - x) * part / 20, "y": y})
+    send("touchEnd")
+    assert order(play) == "120345"
+    compare(play)
 
 
 def test_only_the_masks_own_control_is_there(play):
