@@ -137,6 +137,12 @@ def test_tokens_by_mouse_are_dragged(play):
     page.mouse.move(start["x"], start["y"] + 10, steps=5)
     assert order(play) == "123045"  # the button is up: nothing moves any more
     compare(play)
+    last = tokens.nth(5).bounding_box()
+    page.mouse.move(last["x"] + 10, last["y"] + 10)
+    page.mouse.down()
+    page.mouse.move(start["x"] + 4, start["y"] + 10, steps=25)
+    page.mouse.up()
+    assert order(play) == "512304"
 
 
 def test_a_cell_tells_its_weight_and_its_mask(play):

@@ -71,7 +71,8 @@ function results(size, width, scale) {
       make("td", { class: "bar" }, bar), value) };
   });
   const element = make("table", { class: "looks results" },
-    make("caption", {}, `Outputs, ${width} numbers each, and max |Δ| against the first order`),
+    make("caption", {}, `Outputs, ${width} numbers each (orange negative, blue positive, `
+      + `full at ±${scale.toFixed(2)}), and max |Δ| against the first order`),
     make("thead", {}, make("tr", {}, ...["token", "output"].map((text) =>
       make("th", { scope: "col" }, text)),
     make("th", { scope: "col", colspan: 2 }, "max |Δ|"))),
@@ -162,6 +163,9 @@ function render({ model, el }) {
   const output = make("output", { "aria-live": "off" });
   const picture = make("div", { class: "detail-picture" });
   const side = make("div", { class: "detail-side" });
+  const legend = make("div", { class: "legend" }, make("span", {}, "weight"),
+    make("i", { "aria-hidden": "true" }), make("span", { class: "legend-ticks" },
+      ...["0", "0.5", "1"].map((tick) => make("span", {}, tick))));
   const made = results(size, width, scale);
 
   const chosen = () => order().indexOf(model.get("token"));
@@ -190,7 +194,7 @@ function render({ model, el }) {
     grid = attention_detail.matrix(map, point);
     looks = attention_detail.table(map);
     picture.replaceChildren(grid.element);
-    side.replaceChildren(output, looks.element);
+    side.replaceChildren(output, looks.element, legend);
     output.textContent = HINT;
     output.classList.add("hint");
     update();
