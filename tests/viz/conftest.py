@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page
 
 import static_page
 from llmath.viz import frames, style, svg
-from samples import Shown, bars, explorer, heat, plotted
+from samples import Shown, bars, explorer, heat, laboratory, playground, plotted
 
 ROOT = Path(__file__).resolve().parents[2]
 AWAKE = "(figure) => figure.dataset.state === 'alive'"
@@ -51,6 +51,8 @@ def address(tmp_path_factory) -> str:
         lambda: Shown(svg, lambda: svg.show(bars(1), alt="Two bars.")),
         lambda: Shown(svg, lambda: svg.show(heat(), alt="A small heat map.")),
         plotted,
+        laboratory,
+        playground,
         view,  # far from the first, so that it wakes later
     )
     with matplotlib.rc_context():
