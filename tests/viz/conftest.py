@@ -67,7 +67,8 @@ def open_page(chromium: Browser, address: str) -> Iterator[Callable[..., Page]]:
     """Opens the page of all figures, or another; it may report no error at all."""
     contexts, errors = [], []
 
-    def open_it(*, theme="light", width=1280, motion="reduce", to=address, **options):
+    def open_it(*, theme="light", width=1280, motion="reduce", to=address, asleep=False,
+                **options):  # fmt: skip
         context = chromium.new_context(
             viewport={"width": width, "height": 900},
             reduced_motion=motion,
@@ -84,7 +85,7 @@ def open_page(chromium: Browser, address: str) -> Iterator[Callable[..., Page]]:
         page.goto(to)
         if options.get("java_script_enabled", True):
             page.evaluate("t => document.documentElement.dataset.theme = t", theme)
-            for figure in page.locator("[data-live]").all():
+            for figure in [] if asleep else page.locator("[data-live]").all():
                 figure.scroll_into_view_if_needed()
                 page.wait_for_function(AWAKE, arg=figure.element_handle())
         return page
