@@ -5,8 +5,8 @@ anywidget. In the static build (BOOK_STATIC=1) no comm is opened: the figure bec
 div that holds its state as JSON, and host.js wakes it when it scrolls near.
 
 There, the address carries the state of the figure that the reader changed last:
-`#heads?layer=13&head=8` is the place on the page and what the figure shows. A class names
-the traits that take part in `linked`.
+`#heads?layer=13&head=8` is the place on the page and what the figure shows. A class
+names the traits that take part in `linked`.
 """
 
 from __future__ import annotations
@@ -112,7 +112,8 @@ def embed(
     place = f' id="{name}"' if anchor else ""
     return (
         f'<div class="viz viz-live"{place} data-live="{module}" data-key="{name}"'
-        f' data-links="{rules}" style="min-height:{height}px"><div class="viz-alt">{still}</div>'
+        f' data-links="{rules}" style="min-height:{height}px">'
+        f'<div class="viz-alt">{still}</div>'
         f'<script type="application/json">{data}</script></div>'
     )
 
