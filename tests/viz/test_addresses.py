@@ -65,7 +65,7 @@ def test_keys_fit_into_addresses(key):
 
 def test_a_key_names_one_figure_of_a_page(static):
     explorer(key="only-one")
-    with pytest.raises(ValueError, match="only-one.*two figures"):
+    with pytest.raises(ValueError, match=r"only-one.*two figures"):
         explorer(key="only-one")
 
 
@@ -83,7 +83,7 @@ def linked(tmp_path_factory) -> str:
             folder,
             lambda: Frames(
                 bars, [1, 2, 3], name="height", start=1, alt="Bars.", key="slide"
-            ),  # fmt: skip
+            ),
             lambda: explorer(key="heads"),
         )
     text = page.read_text("utf8")

@@ -21,7 +21,7 @@ function render({ model, el }) {
   const layers = model.get("layers"), heads = model.get("heads");
   const roles = model.get("roles").map(read);
   const label = (i) => `${Math.floor(i / heads)}.${i % heads}`;
-  let shown, values, role, minus, order;              // shown: the head pointed at
+  let values, role, minus, order;                     // order: the heads, best first
 
   const set = (changes) => {
     for (const [trait, value] of Object.entries(changes)) model.set(trait, value);
@@ -77,10 +77,17 @@ function render({ model, el }) {
   const one = make("div", { class: "roles-one" },
     make("p", { class: "detail-title" }, title, " ", rank),
     make("table", {}, make("caption", { class: "viz-hidden" }, "This head, in numbers"),
-      make("thead", {}, make("tr", {}, ...["", "value", "score minus it"].map((text) =>
+      make("thead", {}, make("tr", {}, ...["quantity", "value", "score minus it"].map((text) =>
         make("th", { scope: "col" }, text)))), rows),
     ...(model.get("explorer") ? [make("p", {}, link)] : []));
-  const list = make("ol", { class: "roles-best" });
+  const places = Array.from({ length: Math.min(BEST, layers * heads) }, (_, k) => {
+    const name = make("b"), bar = make("i"), value = make("span");
+    const button = make("button", { type: "button", onclick: () => choose(order[k]) },
+      name, make("span", { class: "bar" }, bar), value);
+    return { button, name, bar, value };
+  });
+  const list = make("ol", { class: "roles-best" },
+    ...places.map(({ button }) => make("li", {}, button)));
   const listTitle = make("p", { class: "roles-head" });
   const note = make("p", { class: "roles-note" });
 
@@ -90,7 +97,6 @@ function render({ model, el }) {
 
   /** One head in numbers: the one under the pointer or the focus, or the chosen one. */
   function point(i) {
-    shown = i;
     title.textContent = `Head ${label(i)}`;
     rank.textContent = `layer ${Math.floor(i / heads)}, head ${i % heads}: ` +
       `number ${order.indexOf(i) + 1} of ${layers * heads}`;
@@ -107,14 +113,14 @@ function render({ model, el }) {
   }
 
   function best(end) {
-    listTitle.textContent = `The ${Math.min(BEST, order.length)} best by ${what()}`;
-    list.replaceChildren(...order.slice(0, BEST).map((i) => make("li", {},
-      make("button", {
-        type: "button", "aria-pressed": String(i === chosen()), onclick: () => choose(i),
-      }, make("b", {}, label(i)),
-      make("span", { class: "bar" }, make("i", {
-        style: `width:${Math.max(0, (100 * values[i]) / end)}%`,
-      })), make("span", {}, number(values[i]))))));
+    listTitle.textContent = `The ${places.length} best by ${what()}`;
+    places.forEach(({ button, name, bar, value }, k) => {
+      const i = order[k];
+      button.setAttribute("aria-pressed", String(i === chosen()));
+      name.textContent = label(i);
+      bar.style.width = `${Math.max(0, (100 * values[i]) / end)}%`;
+      value.textContent = number(values[i]);
+    });
   }
 
   function update() {
@@ -154,13 +160,15 @@ function render({ model, el }) {
     grid.querySelector("[aria-selected=true]")?.setAttribute("aria-selected", "false");
     cells[i].setAttribute("aria-selected", "true");
     if (!grid.contains(document.activeElement)) stop(i % heads, Math.floor(i / heads));
-    const focused = [...list.children].findIndex((li) => li.contains(document.activeElement));
     best(scale());
-    list.children[focused]?.firstChild.focus();       // the buttons are new ones
     point(i);
-    const left = cells[i].offsetLeft - scroller.scrollLeft;
+    inView();
+  }
+
+  function inView() {
+    const at = cells[chosen()].offsetLeft, left = at - scroller.scrollLeft;
     if (left < 40 || left > scroller.clientWidth - 40) {
-      scroller.scrollLeft = cells[i].offsetLeft - scroller.clientWidth / 2;
+      scroller.scrollLeft = at - scroller.clientWidth / 2;
     }
   }
 
@@ -178,6 +186,7 @@ function render({ model, el }) {
     const least = matchMedia("(pointer: coarse)").matches ? 26 : 20;
     const slot = Math.floor((scroller.clientWidth - 30) / layers);   // 30: row headers
     grid.style.setProperty("--slot", `${Math.max(least, Math.min(30, slot))}px`);
+    inView();
   });
   life.on("role minus", update);
   life.on("layer head", mark);

@@ -134,9 +134,8 @@ class HeadRoles(LiveFigure):
             **kwargs,
         )
         if isinstance(explorer, AttentionExplorer) and not static_build():
-            self.observe(
-                lambda c: setattr(explorer, c["name"], c["new"]), ["layer", "head"]
-            )
+            for name in ("layer", "head"):
+                traitlets.dlink((self, name), (explorer, name))
 
     @staticmethod
     def _place(explorer: AttentionExplorer | str | None) -> str:

@@ -10,7 +10,7 @@ const large = (x) => {
   if (x >= 1e-3 && x < 1e5) return x.toFixed(x < 10 ? 4 : 1);
   const [digits, power] = x.toExponential(2).split("e");
   const raised = [...power.replace("+", "")].map((c) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[c] ?? "⁻").join("");
-  return `${digits} · 10${raised}`;
+  return `${digits}\u00a0·\u00a010${raised}`;
 };
 
 /** e to a power, in which a name after "_" stands lower. */
@@ -80,14 +80,14 @@ function render({ model, el }) {
   const kept = make("tbody"), ends = make("tbody"), naive = make("tbody");
   const state = make("table", { class: "online-state" },
     make("caption", {}, "All that is kept of them"),
-    heading("", "before", "after"), kept);
+    heading("quantity", "before", "after"), kept);
   const strip = make("div", { class: "online-strip", role: "img" });
   const entries = make("p", { class: "online-entries" });
   const output = make("div", { class: "online-output" },
     make("p", { class: "online-head" }, `Output O / ℓ, ${width} numbers`), strip, entries);
   const final = make("table", { class: "online-state" },
     make("caption", {}, "At the end, beside the ordinary softmax"),
-    heading("", "online", "ordinary", "difference"), ends);
+    heading("quantity", "online", "ordinary", "difference"), ends);
   const plain = make("table", { class: "online-state" },
     make("caption", {}, "The same without subtracting m"),
     heading("computed in", make("span", {}, "Σ ", exp("s")), "greatest weight"), naive);
@@ -120,8 +120,11 @@ function render({ model, el }) {
     range.setAttribute("aria-valuetext", place.textContent);
     shift.value = add;
     shifted.textContent = `+ ${add}`;
+    const held = document.activeElement;             // a disabled button would lose it
     back.disabled = step === 0;
     on.disabled = step === steps();
+    if (held === on && on.disabled) back.focus();
+    if (held === back && back.disabled) on.focus();
     summary.textContent = say(now, first, seen);
     rows.forEach(({ line, score, e, bar, weight }, i) => {
       const there = i < seen, up = there ? Math.exp(scores[i] - now.m) : NaN;
@@ -167,7 +170,7 @@ function render({ model, el }) {
     ends.replaceChildren(
       pair("greatest weight", highest, Math.max(...all.weights)),
       pair("output, first number", here[0], all.o[0]),
-      row(`output, all ${width}`, "", "", done ? `at most ${large(far)}` : "–"));
+      row(`output, worst of ${width}`, "", "", done ? large(far) : "–"));
   }
 
   function plainly(scores, seen) {
