@@ -181,6 +181,16 @@ def test_the_link_opens_the_explorer_at_the_head(open_page, table):
     ] == "layer 1, head 0"  # fmt: skip
 
 
+def test_fingers_choose_heads(open_page, table):
+    figure = open_page(to=table, width=390).locator("#roles")
+    cell = figure.locator(".heads button").nth(LAYERS)
+    cell.tap()
+    assert figure.locator(".detail-title strong").inner_text() == "Head 0.1"
+    for target in (cell, figure.locator(".roles-best button").first):
+        box = target.bounding_box()
+        assert min(box["width"], box["height"]) >= 24
+
+
 def test_an_address_chooses_role_baseline_and_head(open_page, table):
     there = table + "#roles?role=1&minus=2&layer=3&head=2"
     page = open_page(to=there, asleep=True)

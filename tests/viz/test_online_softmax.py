@@ -138,6 +138,13 @@ def test_state_stays_inside(kwargs, says):
         OnlineSoftmax(SCORES, VALUES, **kwargs)
 
 
+def test_a_page_may_change_two_at_once():
+    """A smaller chunk needs more steps than the larger one had."""
+    figure = OnlineSoftmax(SCORES, VALUES, chunk=7, step=1)
+    figure.set_state({"step": 7, "chunk": 1})
+    assert (figure.chunk, figure.step) == (1, 7)
+
+
 def test_links_allow_what_there_is():
     rules = OnlineSoftmax(SCORES, VALUES, chunk=5).links()
     assert rules["chunk"] == [1, 2, 3, 4, 5, 6, 7]

@@ -97,7 +97,7 @@ class HeadRoles(LiveFigure):
     """
 
     module = "head_roles"
-    height = 760
+    height = 690
     linked = ("role", "minus", "layer", "head")
     roles = traitlets.List().tag(sync=True)
     layers = traitlets.Int().tag(sync=True)

@@ -37,10 +37,10 @@ function render({ model, el }) {
     model.save_changes();
   };
 
-  const size_ = make("select", {
+  const sizes = make("select", {
     onchange() {
       const seen = Math.min(model.get("step") * chunk(), size);
-      set({ chunk: +size_.value, step: Math.ceil(seen / +size_.value) });
+      set({ chunk: +sizes.value, step: Math.ceil(seen / +sizes.value) });
     },
   }, ...model.get("chunks").map((n) => make("option", { value: n },
     n === size ? `${n} (all)` : n)));
@@ -113,7 +113,7 @@ function render({ model, el }) {
     const scores = raw.map((s) => s + add);
     const now = online_arithmetic.after(scores, values, chunk(), step);
     const seen = Math.min(step * chunk(), size), first = Math.max(step - 1, 0) * chunk();
-    size_.value = chunk();
+    sizes.value = chunk();
     range.max = steps();
     range.value = step;
     place.textContent = `${step} of ${steps()} chunks`;
@@ -139,9 +139,11 @@ function render({ model, el }) {
     const or = (x) => (x === undefined || x === -Infinity ? "–" : round(x));
     kept.replaceChildren(
       row("m, greatest score", or(old.m), or(now.m)),
-      row(make("span", {}, "factor ", exp("m", "_old", " − m")), "", now.shrink === undefined ? "–" : large(now.shrink)),
+      row(make("span", {}, "factor ", exp("m", "_old", " − m")), "",
+        now.shrink === undefined ? "–" : large(now.shrink)),
       row(make("span", {}, "ℓ = Σ ", exp("s − m")), or(old.l), round(now.l)),
-      row(make("span", {}, "O = Σ ", exp("s − m"), " v, first number"), or(old.o?.[0]), round(now.o[0])));
+      row(make("span", {}, "O = Σ ", exp("s − m"), " v, first number"),
+        or(old.o?.[0]), round(now.o[0])));
     paint(now, seen);
     finish(scores, now, step === steps());
     plainly(scores.slice(0, seen), seen);
@@ -190,7 +192,7 @@ function render({ model, el }) {
   },
   ...(source ? [make("p", { class: "online-source" }, source)] : []),
   make("div", { class: "viz-bar" },
-    make("label", {}, "Keys in a chunk", size_), back, on),
+    make("label", {}, "Keys in a chunk", sizes), back, on),
   make("div", { class: "viz-bar online-ranges" },
     make("label", { for: names[0] }, "Read"), range, place),
   make("div", { class: "viz-bar online-ranges" },
