@@ -6,7 +6,7 @@ RUN  := sh tools/python.sh
 VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build book serve test test-colab lab lint format clean distclean
+.PHONY: help setup build book serve test test-colab gpu lab lint format clean distclean
 
 help: ## this list
 	@echo "make book   builds the book and serves it on this machine"
@@ -35,6 +35,9 @@ test: setup ## sets up, builds and runs every test (TESTS="tests/test_attention.
 
 test-colab: build ## runs the notebooks from their first cell, as Colab would
 	@$(RUN) tools/try_colab.py
+
+gpu: setup ## on a machine with a GPU: fast paths checked and timed (results/gpu.json)
+	@$(VENV) benchmarks/gpu.py
 
 lab: build ## opens the notebooks, with references resolved, in JupyterLab
 	@$(VENV) -m jupyterlab _build/notebooks

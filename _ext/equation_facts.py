@@ -4,7 +4,8 @@ Reads the three places without running any of them:
 
 - a chapter labels an equation: `$$ … $$ (eq:softmax)`, or `:label: eq:softmax`;
 - the docstring of the function that computes it cites the label: `{eq:softmax}`;
-- a test names the function, and `reference/` holds a twin of the same name in NumPy.
+- a test names the function, and if it returns a tensor whose shape is annotated,
+  `reference/` holds a twin of the same name in NumPy.
 
 A backward rule that autograd spares the library exists only in `reference/`: there it
 is the implementation itself.
@@ -28,6 +29,7 @@ import named_tests
 
 NAME = r"(?:eq|der):[A-Za-z0-9_.-]+"
 LABEL = re.compile(rf"\$\$[ \t]*\(({NAME})\)|^[ \t]*:label:[ \t]*({NAME})[ \t]*$", re.M)
+SHAPED = re.compile(r"(Float|Int|Bool|Complex)\[")
 CITATION = re.compile(rf"\{{({NAME})\}}")
 LIBRARY = Path("lib/llmath")
 TWINS = LIBRARY / "reference"
@@ -100,10 +102,24 @@ def documented(tree: ast.Module) -> Iterator[tuple[ast.AST, str]]:
             yield node, text
 
 
+def shaped(tree: ast.Module) -> re.Pattern:
+    """An annotation with a shape, `Float[Tensor, "T D"]`, or a file's name for one."""
+    names = [
+        node.targets[0].id
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and SHAPED.match(ast.unparse(node.value))
+    ]
+    return re.compile("|".join([SHAPED.pattern, *(rf"{name}$" for name in names)]))
+
+
 def implementations_in(file: Path, root: Path) -> Iterator[Implementation]:
     inside = file.relative_to(root / LIBRARY.parent).with_suffix("")
     module = ".".join(part for part in inside.parts if part != "__init__")
-    for node in ast.parse(file.read_text("utf8")).body:
+    tree = ast.parse(file.read_text("utf8"))
+    gives_a_shape = shaped(tree)
+    for node in tree.body:
         is_class = isinstance(node, ast.ClassDef)
         if not is_class and not isinstance(node, ast.FunctionDef):
             continue
@@ -115,7 +131,9 @@ def implementations_in(file: Path, root: Path) -> Iterator[Implementation]:
                 file=file.relative_to(root).as_posix(),
                 lines=(node.lineno, node.end_lineno or node.lineno),
                 labels=labels,
-                needs_twin=not is_class,
+                needs_twin=not is_class
+                and node.returns is not None
+                and bool(gives_a_shape.match(ast.unparse(node.returns))),
             )
 
 
@@ -176,7 +194,9 @@ def gather(root: Path) -> Facts:
 
 
 def twin_of(function: Implementation) -> Path:
-    return TWINS / Path(function.file).relative_to(LIBRARY)
+    """The reference's file of the same name; a package has one for all of its files."""
+    inside = Path(function.file).relative_to(LIBRARY)
+    return TWINS / Path(inside.parts[0]).with_suffix(".py")
 
 
 def problems(facts: Facts) -> list[str]:

@@ -72,12 +72,24 @@ def uses(file: Path, root: Path) -> Iterator[tuple[str, Use]]:
             yield name, Use(file.relative_to(root).as_posix(), node.lineno, test)
 
 
+def offered(root: Path) -> dict[str, str]:
+    """A name under which a package offers what one of its files defines → that one."""
+    found = {}
+    for init in sorted((root / "lib").rglob("__init__.py")):
+        package = ".".join(init.parent.relative_to(root / "lib").parts)
+        for name, origin in meanings(ast.parse(init.read_text("utf8"))).items():
+            if origin.startswith(f"{package}."):
+                found[f"{package}.{name}"] = origin
+    return found
+
+
 def find(root: Path, functions: Iterable[str]) -> dict[str, Use]:
     """function → the use that speaks for it best, for those that a test names."""
-    wanted = set(functions)
+    wanted, origins = set(functions), offered(root)
     found: dict[str, list[Use]] = {}
     for file in sorted((root / "tests").rglob("test_*.py")):
         for name, use in uses(file, root):
+            name = origins.get(name, name)
             if name in wanted:
                 found.setdefault(name, []).append(use)
     return {

@@ -14,23 +14,17 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import regex
 import tokenizers
 from tokenizers import models, pre_tokenizers, trainers
 
 from llmath import pretrained
+from llmath.data import shakespeare
 from llmath.tokenizer import Tokenizer
 from llmath.tokenizer.pieces import GPT2_PATTERN, to_bytes
 
 Contenders = dict[str, Callable[[], object]]
-
-
-def shakespeare() -> str:
-    folder = importlib.util.find_spec("shksprdata").submodule_search_locations[0]
-    paths = sorted(Path(folder, "texts").glob("*_gut.txt"))
-    return "".join(path.read_text("utf-8") for path in paths)
 
 
 def compare(title: str, contenders: Contenders, *, rounds: int, size: int) -> None:

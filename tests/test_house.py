@@ -64,14 +64,19 @@ def test_imports_only_from_lines_above(row):
         assert imported_rows(path) <= above, path
 
 
-@pytest.mark.parametrize("row", ["notation", "config", "probe", "tokenizer"])
+@pytest.mark.parametrize("row", ["notation", "config", "probe", "runtime"])
 def test_the_first_rows_import_nothing_of_the_house(row):
     assert all(imported_rows(path) <= {row} for path in files(row))
 
 
+def test_the_tokenizer_imports_no_more_than_how_files_are_written():
+    assert all(imported_rows(p) <= {"tokenizer", "runtime"} for p in files("tokenizer"))
+
+
 def test_what_needs_no_torch_imports_none():
-    """The tokenizer, the configuration and the reference serve without PyTorch."""
-    names = ["notation", "config", "tokenizer", "mistakes", "reference.attention"]
+    """Tokenizer, configuration, ledgers and the reference serve without PyTorch."""
+    names = ["notation", "config", "runtime", "tokenizer", "scaling", "mistakes"]
+    names += ["reference.attention"]
     code = f"""
 import sys
 sys.modules["torch"] = None  # makes `import torch` fail

@@ -1,4 +1,6 @@
-"""record, names and Probe: reading activations by name"""
+"""record, replace, names and Probe: activations, read and changed by name"""
+
+import copy
 
 import pytest
 import torch
@@ -6,7 +8,7 @@ from torch import nn
 
 from llmath.config import ModelConfig
 from llmath.model import Transformer
-from llmath.probe import Probe, names, record
+from llmath.probe import Probe, names, record, replace
 
 CONFIG = ModelConfig(
     vocab_size=50,
@@ -139,3 +141,155 @@ def test_different_shapes_do_not_stack(model):
         model(IDS)
     with pytest.raises(ValueError, match=r"different shapes.*\(1, 2, 10, 4\)"):
         acts.stack("blocks.0.attn.*")
+
+
+# Replacing
+
+
+def test_what_was_there_put_back_changes_nothing(model):
+    with record(model, "*") as acts:
+        before = model(IDS)
+    for name in acts:
+        with replace(model, {name: acts[name]}):
+            assert torch.equal(model(IDS), before), name
+    with replace(model, {"*": lambda x: x}):
+        assert torch.equal(model(IDS), before)
+    assert hooks(model) == 0
+
+
+def test_a_replacement_acts_on_what_comes_after_it(model):
+    before = model(IDS)
+    with record(model, "*.attn_out") as acts, replace(model, {"blocks.1.attn.z": zero}):
+        after = model(IDS)
+    assert (acts["blocks.0.attn_out"] != 0).any()
+    assert (acts["blocks.1.attn_out"] == 0).all()
+    assert not torch.equal(after, before)
+    assert torch.equal(model(IDS), before)
+
+
+def zero(x):
+    return 0 * x
+
+
+def test_replacing_at_every_place_equals_a_model_without_it(model):
+    silent = copy.deepcopy(model)
+    with torch.no_grad():
+        for block in silent.blocks:
+            block.attn.w_o.weight.zero_()
+    with replace(model, {"blocks.*.attn.z": zero}):
+        assert torch.equal(model(IDS), silent(IDS))
+
+
+def test_a_function_may_write_into_what_it_is_given(model):
+    """And nobody else sees it: a recording outside keeps what was there before."""
+
+    def cut(x):
+        x[:, :, 3] = 0
+        return x
+
+    with record(model, "blocks.0.attn.v") as alone:
+        model(IDS)
+    changed = {"blocks.0.attn.v": cut}
+    with record(model, "blocks.0.attn.v") as acts, replace(model, changed):
+        model(IDS)
+    assert torch.equal(acts["blocks.0.attn.v"], alone["blocks.0.attn.v"])
+
+
+def test_blocks_act_from_the_outermost_inwards(model):
+    name = "blocks.0.mlp_out"
+    double, add = (lambda x: 2 * x), (lambda x: x + 1)
+    with record(model, name) as plain:
+        model(IDS)
+    with (
+        record(model, name) as outer,
+        replace(model, {name: double}),
+        record(model, name) as middle,
+        replace(model, {name: add}),
+        record(model, name) as inner,
+    ):
+        model(IDS)
+    assert torch.equal(outer[name], plain[name])
+    assert torch.equal(middle[name], 2 * plain[name])
+    assert torch.equal(inner[name], 2 * plain[name] + 1)
+
+
+def test_gradients_flow_through_a_replacement(model):
+    """d logits / d what was put in, against finite differences; and a cut."""
+    model.double()
+    name = "blocks.1.attn.z"
+    with record(model, name) as acts:
+        model(IDS)
+    z = acts[name][..., :2, :].clone().requires_grad_()
+
+    def logit(z):
+        with replace(model, {name: lambda x: torch.cat((z, x[..., 2:, :]), dim=-2)}):
+            return model(IDS)[0, -1, 0]
+
+    assert torch.autograd.gradcheck(logit, z)
+    with replace(model, {name: zero}):
+        model(IDS).sum().backward()
+    assert (model.blocks[0].mlp.w_down.weight.grad != 0).any()  # around the heads
+    assert (model.blocks[1].attn.w_v.weight.grad == 0).all()  # cut off
+    assert (model.blocks[1].attn.w_o.weight.grad == 0).all()
+    tensor = acts[name].clone().requires_grad_()
+    with replace(model, {name: tensor}):
+        model(IDS).sum().backward()
+    assert (tensor.grad != 0).any()
+
+
+@pytest.mark.parametrize(
+    ("new", "words"),
+    [
+        (lambda x: None, r"'blocks.0.attn.z' returned None; the model needs a tensor"),
+        (
+            lambda x: x[:, :1],
+            r"needs \(1, 6, 10, 4\) of torch.float32.* \(1, 1, 10, 4\)",
+        ),
+        (lambda x: x.double(), r"is \(1, 6, 10, 4\) of torch.float64 on cpu"),
+        (torch.zeros(1, 6, 9, 4), r"is \(1, 6, 9, 4\) of torch.float32 on cpu"),
+        (torch.zeros(1, 6, 10, 4, device="meta"), "on meta"),
+    ],
+)
+def test_what_does_not_fit_is_refused_and_nothing_stays_behind(model, new, words):
+    with (
+        pytest.raises(ValueError, match=words),
+        replace(model, {"blocks.0.attn.z": new}),
+    ):
+        model(IDS)
+    assert hooks(model) == 0
+
+
+@pytest.mark.usefixtures("untyped")
+@pytest.mark.parametrize(
+    ("replacements", "words"),
+    [
+        ({}, "say what to replace; there is blocks.0"),
+        ({"attn.z": zero}, "no probe matches 'attn.z'; there is blocks.0"),
+        (
+            {"*.z": zero, "blocks.0.*.z": zero},
+            r"matched by '\*.z' and by 'blocks.0.*z'",
+        ),
+        ({"blocks.0.attn.z": 0}, "by a tensor, or by a function .*; got 0"),
+    ],
+)
+def test_replacements_that_make_no_sense(model, replacements, words):
+    with pytest.raises(ValueError, match=words):
+        replace(model, replacements).__enter__()
+    assert hooks(model) == 0
+
+
+def test_a_replacement_that_never_happened_says_so(model):
+    words = r"through: blocks.0.attn.z\. Did the model run"
+    with (
+        pytest.raises(ValueError, match=words),
+        replace(model, {"blocks.0.attn.z": zero}),
+    ):
+        pass
+    with (
+        pytest.raises(ValueError, match=r'0.attn.pattern.*impl="explicit"'),
+        replace(model, {"blocks.0.attn.pattern": zero}),
+    ):
+        model(IDS, impl="sdpa")
+    with pytest.raises(RuntimeError), replace(model, {"*.z": zero}):
+        raise RuntimeError  # the first error is the one to see
+    assert hooks(model) == 0

@@ -3,7 +3,9 @@
 notation.py     the letters: axes of tensors and quantities, one table
 config.py       one frozen description of a model, checked when it is made
 probe.py        named activations, read while the model runs
+runtime/        device, dtype, chance and provenance: what a run stands on
 tokenizer/      text → ids: byte-level byte-pair encoding
+data/           ids → batches (x, y): what a model reads, and what it should have said
 embedding.py    ids, positions → vectors: a row of a table for each token
 rope.py         positions → rotations of queries and keys
 norm.py         vectors → vectors of one length
@@ -15,6 +17,8 @@ model.py        ids → logits
 loss.py         logits, targets → loss, in nats
 pretrained/     file → (model, tokenizer)
 generate.py     logits → next id → text, one token at a time
+scaling/        ledgers: what a model holds, computes and keeps, counted part by part
+interpret/      activations → measurements
 reference/      the same formulas in plain NumPy float64
 swap.py         a reader's function → a place in the running model
 mistakes/       exercise → the right answer, and the usual wrong ones

@@ -1,7 +1,8 @@
 """named activations, read while the model runs
 
 A `Probe` is the identity with a name. Models pass every tensor worth looking at through
-one; `record` listens at the probes that are asked for and at no others.
+one; `record` listens at the probes that are asked for and at no others, and `replace`
+puts another tensor in the place of what passes.
 
 >>> with record(model, "blocks.*.attn.pattern") as acts:
 ...     model(ids)
@@ -17,14 +18,13 @@ from fnmatch import fnmatchcase
 import torch
 from torch import Tensor, nn
 
+Replacement = Tensor | Callable[[Tensor], Tensor]
+
 _BLOCK = re.compile(r"^blocks\.\d+\.")
 
 
 class Probe(nn.Module):
-    """x ↦ x: a place in the model where an activation can be read, or changed.
-
-    A forward hook that returns a tensor replaces the activation from here on.
-    """
+    """x ↦ x: a place in the model where an activation can be read, or changed."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x
@@ -102,6 +102,89 @@ def record(model: nn.Module, *patterns: str) -> Iterator[Activations]:
             handle = probes[name].register_forward_hook(_listen(activations, name))
             hooks.callback(handle.remove)
         yield activations
+
+
+@contextmanager
+def replace(
+    model: nn.Module, replacements: Mapping[str, Replacement]
+) -> Iterator[None]:
+    """Inside the block, what these probes pass on is another tensor.
+
+    >>> with replace(model, {"blocks.3.attn.z": lambda z: 0 * z}):
+    ...     model(ids)                       # no head of block 3 brings anything home
+
+    Names or patterns, as for `record`. A function is given (a copy of) the activation,
+    which it may change in place, and gives one of the same shape, dtype and device; a
+    tensor stands in as it is, and must have all three too. Gradients flow through
+    either. A replacement that nothing has asked for at the end of the block raises a
+    ValueError, because whatever was measured there was not its effect.
+
+    Blocks nest, and act from the outermost inwards: a `record` around a `replace` sees
+    what the model computed there, a `record` inside it sees what was put in its place,
+    and of two replacements the inner one is given the outer one's result.
+    """
+    probes = dict(_probes(model))
+    chosen = _chosen(list(probes), replacements)
+    calls = dict.fromkeys(chosen, 0)
+    with ExitStack() as hooks:
+        for name, new in chosen.items():
+            handle = probes[name].register_forward_hook(_put(name, new, calls))
+            hooks.callback(handle.remove)
+        yield
+    if unused := [name for name, n in calls.items() if not n]:
+        raise ValueError(
+            f"replaced, but nothing has passed through: {_some(unused)}. Did the model "
+            f"run inside the `with` block? The scores and the pattern exist only with "
+            f'impl="explicit".'
+        )
+
+
+def _chosen(
+    names: list[str], replacements: Mapping[str, Replacement]
+) -> dict[str, Replacement]:
+    """Which probe gets which replacement: each one at most."""
+    if not replacements:
+        raise ValueError(f"say what to replace; there is {_some(names)}")
+    chosen: dict[str, Replacement] = {}
+    asked: dict[str, str] = {}
+    for pattern, new in replacements.items():
+        if not (isinstance(new, Tensor) or callable(new)):
+            raise ValueError(
+                f"{pattern!r} can be replaced by a tensor, or by a function of the "
+                f"activation; got {new!r:.40}"
+            )
+        for name in _matching(names, pattern):
+            if name in chosen:
+                raise ValueError(
+                    f"{name!r} is matched by {asked[name]!r} and by {pattern!r}; to "
+                    f"apply one replacement after the other, nest two blocks"
+                )
+            chosen[name], asked[name] = new, pattern
+    return chosen
+
+
+def _put(name: str, new: Replacement, calls: dict[str, int]) -> Callable[..., Tensor]:
+    def hook(module: nn.Module, args: tuple[Tensor, ...], old: Tensor) -> Tensor:
+        calls[name] += 1
+        result = new if isinstance(new, Tensor) else new(old.clone())
+        if not isinstance(result, Tensor):
+            raise ValueError(
+                f"the replacement of {name!r} returned {result!r:.40}; the model needs "
+                f"a tensor"
+            )
+        needed, got = _kind(old), _kind(result)
+        if got != needed:
+            raise ValueError(
+                f"{name!r} needs {needed}; its replacement is {got}. A tensor fits one "
+                f"shape alone; a function serves every one."
+            )
+        return result
+
+    return hook
+
+
+def _kind(x: Tensor) -> str:
+    return f"{tuple(x.shape)} of {x.dtype} on {x.device}"
 
 
 def _listen(activations: Activations, name: str) -> Callable[..., None]:

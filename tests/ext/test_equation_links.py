@@ -149,6 +149,22 @@ def test_each_missing_link_has_its_line(sources, case):
     assert problems(sources) == lines
 
 
+def test_what_gives_no_shaped_tensor_needs_no_twin(sources):
+    edit(sources, "lib/llmath/reference/optim.py", "def sgd_update", "def update")
+    edit(sources, "lib/llmath/optim.py", " -> Vector", " -> float")
+    assert problems(sources) == []
+
+
+def test_a_package_has_its_twins_in_one_file(sources):
+    library = sources / "lib" / "llmath"
+    (library / "optim").mkdir()
+    (library / "optim.py").rename(library / "optim" / "steps.py")
+    edit(sources, "lib/llmath/optim/steps.py", "eq:step", "eq:softmax")
+    reference = "in lib/llmath/reference/optim.py"
+    edit(sources, "lib/llmath/reference/optim.py", "def sgd_update", "def update")
+    assert any(line.endswith(reference) for line in problems(sources))
+
+
 def test_labels_are_found_in_markdown_chapters_too(sources):
     chapter = sources / "chapters" / "08_more.md"
     chapter.write_text(

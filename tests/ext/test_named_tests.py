@@ -62,3 +62,15 @@ def test_the_mirrored_file_and_a_real_test_speak_first(tmp_path):
     (tmp_path / "tests" / "sub" / "test_attention.py").write_text(mirror)
     found = named_tests.find(tmp_path, [NAME])[NAME]
     assert (found.file, found.test) == ("tests/sub/test_attention.py", "test_it")
+
+
+def test_a_package_offers_what_its_files_define(tmp_path):
+    package = tmp_path / "lib" / "llmath" / "interpret"
+    package.mkdir(parents=True)
+    init = "from llmath.interpret.scores import sink_score as sink\n"
+    (package / "__init__.py").write_text(init)
+    (tmp_path / "tests").mkdir()
+    test = "from llmath.interpret import sink\n\ndef test_x():\n    sink(1)\n"
+    (tmp_path / "tests" / "test_scores.py").write_text(test)
+    name = "llmath.interpret.scores.sink_score"
+    assert named_tests.find(tmp_path, [name])[name].line == 4

@@ -52,7 +52,7 @@ PAGES = {
 
 LIBRARY = {
     "lib/llmath/attention.py": '''
-def softmax(z):
+def softmax(z) -> Float[Tensor, "S"]:
     """softmax(z)_i = exp(z_i) / sum_j exp(z_j)   {eq:softmax}"""
     return z
 
@@ -66,9 +66,12 @@ class Sgd:
     """theta <- theta - eta grad   {eq:step}"""
 
 
-def sgd_update(theta, gradient, eta):
+def sgd_update(theta, gradient, eta) -> Vector:
     """theta <- theta - eta grad   {eq:step}"""
     return theta - eta * gradient
+
+
+Vector = Float[Tensor, "D"]
 ''',
     "lib/llmath/reference/attention.py": """
 def softmax(z):

@@ -23,6 +23,9 @@ SIZES = {"batch": 2, "shape": 7, "B": 2, "T": 3, "S": 5, "H": 6, "G": 2, "E": 8}
 SIZES |= {"D": 10, "F": 12, "V": 11}
 KEYWORDS = {"base": 100.0, "eps": 1e-3, "d_head": 8, "d_model": 10, "n_heads": 6}
 KEYWORDS |= {"window": 2, "chunk": 2}
+SIZES |= {"layers": 2, "K": 2}
+KEYWORDS |= {"offset": 1, "start": 2}
+PACKAGES = ("interpret",)  # rows that are folders: what they publish is in __all__
 
 # Largest difference, as a part of the largest number.
 TOLERANCE = {torch.float64: 1e-13, torch.float32: 2e-6, torch.bfloat16: 3e-2}
@@ -39,12 +42,16 @@ def functions(path: Path) -> set[tuple[str, str]]:
 
 def formulas() -> set[tuple[str, str]]:
     """Public functions of the library that give a tensor."""
+    public = set().union(*map(functions, LIBRARY.glob("*.py")))
+    for row in PACKAGES:
+        package = importlib.import_module(f"llmath.{row}")
+        names = [n for n in package.__all__ if inspect.isfunction(vars(package)[n])]
+        public |= {(row, name) for name in names}
     found = set()
-    for path in LIBRARY.glob("*.py"):
-        for file, name in functions(path):
-            function = getattr(importlib.import_module(f"llmath.{file}"), name)
-            if hasattr(inspect.signature(function).return_annotation, "dim_str"):
-                found.add((file, name))
+    for file, name in public:
+        function = getattr(importlib.import_module(f"llmath.{file}"), name)
+        if hasattr(inspect.signature(function).return_annotation, "dim_str"):
+            found.add((file, name))
     return found
 
 

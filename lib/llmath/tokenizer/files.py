@@ -1,31 +1,21 @@
 """tables ↔ disk: this library's JSON, written whole or not at all, and GPT-2's files"""
 
 import json
-import os
 from os import PathLike
 from pathlib import Path
 from typing import Any
+
+from llmath.runtime import replacing
 
 _FORMAT = "llmath byte-level BPE, version 1"
 _TABLES = {"tokens": str, "merges": str, "special": int}  # lists, and of what
 
 
 def write(path: str | PathLike, tables: dict[str, Any]) -> None:
-    """Write a file of its own, then put it in the place of the old one in one step.
-
-    Whoever reads meanwhile, or after a crash, finds the old file or the new one.
-    """
-    path = Path(path)
+    """One JSON file; it replaces an older one in one step."""
     text = json.dumps({"format": _FORMAT, **tables}, ensure_ascii=False, indent=0)
-    draft = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with open(draft, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())  # on the disk before the old file goes
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with replacing(path) as file:
+        file.write(text.encode() + b"\n")
 
 
 def read(path: str | PathLike) -> dict[str, Any]:

@@ -1,0 +1,27 @@
+"""ids → batches (x, y): what a model reads, and what it should have said
+
+>>> path = encode_to_file("works.ids", shakespeare(), tokenizer)
+>>> train, validation = split(load_ids(path, tokenizer))
+>>> x, y = next(Batches(train, 128, 32, seed=0))   # (B, T) each; y is x one later
+
+corpora.py      texts: a pinned one, or any file in UTF-8
+stored.py       text → ids on disk, mapped into memory when they are read
+batches.py      ids → (x, y): at random to learn from, all in order to be judged by
+"""
+
+from llmath.data.batches import Batches, random_batch, split, windows
+from llmath.data.corpora import bridge, read_text, shakespeare
+from llmath.data.stored import encode_to_file, fingerprint, load_ids
+
+__all__ = [
+    "Batches",
+    "bridge",
+    "encode_to_file",
+    "fingerprint",
+    "load_ids",
+    "random_batch",
+    "read_text",
+    "shakespeare",
+    "split",
+    "windows",
+]

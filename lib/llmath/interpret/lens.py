@@ -1,0 +1,53 @@
+"""(model, ids) → what each layer would predict"""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from llmath.model import Transformer
+from llmath.probe import record
+
+
+@torch.no_grad()
+def logit_lens(
+    model: Transformer, ids: Tensor, *, positions: Sequence[int] | None = None
+) -> Tensor:
+    """z_ℓ = norm(x_ℓ) W_U   {eq:logit-lens}; nostalgebraist 2020
+
+    x_ℓ is the residual stream after ℓ blocks. (L + 1, B, P, V): entry 0 is the
+    embedding's, entry L the model's own logits. P are the `positions` asked for, all T
+    without: 31 × T × 49,152 numbers for SmolLM2, so ask for few. The last norm and W_U
+    were trained for x_L alone: what they make of an earlier x_ℓ is a projection of it,
+    and not all that the layer knows.
+    """
+    return torch.stack(list(_layers(model, ids, positions)))
+
+
+@torch.no_grad()
+def lens_top(model: Transformer, ids: Tensor, *, k: int = 1) -> tuple[Tensor, Tensor]:
+    """The k most probable next ids after each layer and their p   {eq:logit-lens}
+
+    p = softmax(z_ℓ). Both (L + 1, B, T, k), best first; one layer's logits at a time.
+    """
+    if not 1 <= k <= model.config.vocab_size:
+        raise ValueError(f"k lies in 1 … {model.config.vocab_size}, not {k}")
+    tops = [z.softmax(-1).topk(k) for z in _layers(model, ids, None)]
+    return torch.stack([t.indices for t in tops]), torch.stack([t.values for t in tops])
+
+
+def _layers(
+    model: Transformer, ids: Tensor, positions: Sequence[int] | None
+) -> Iterator[Tensor]:
+    """The logits after no block, after the first, …: one pass, unembedded in turn."""
+    after = [f"blocks.{i}.resid_post" for i in range(model.config.n_layers)]
+    with record(model, "blocks.0.resid_pre", *after) as acts:
+        model.residual(ids)
+    T = ids.shape[1]
+    if positions is not None and not all(-T <= p < T for p in positions):
+        raise ValueError(
+            f"positions {list(positions)} lie outside a text of {T} tokens"
+        )
+    for name in acts:
+        x = acts[name]
+        yield model.unembed(x if positions is None else x[:, list(positions)])

@@ -1,0 +1,34 @@
+"""a file is written whole or not at all"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import Any, BinaryIO
+
+
+@contextmanager
+def replacing(path: str | PathLike) -> Iterator[BinaryIO]:
+    """A new file to write to, which takes the old one's place when all went well.
+
+    Whoever reads meanwhile, or after a crash, finds the old file or the new one.
+    """
+    path = Path(path)
+    draft = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with open(draft, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())  # on the disk before the old file goes
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def write_json(path: str | PathLike, value: Any) -> None:
+    """Write a result, whole or not at all; NaN and ∞, which JSON lacks, are refused."""
+    text = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False)
+    with replacing(path) as file:
+        file.write(text.encode() + b"\n")
