@@ -14,6 +14,7 @@ from llmath.attention import (
     attention_scores,
     attention_weights,
     causal_mask,
+    is_triangle,
     online_attention,
     repeat_heads,
     sliding_window_mask,
@@ -21,6 +22,7 @@ from llmath.attention import (
 )
 from llmath.cache import KVCache
 from llmath.config import ModelConfig
+from llmath.embedding import PADDING
 
 seeds = st.integers(0, 2**31)
 SMALL = ModelConfig(
@@ -179,6 +181,39 @@ def test_unmasked_attention_is_permutation_equivariant(seed, order):
     close(moved, attention(q, k, v)[:, :, order])
 
 
+# Rows of a batch that differ
+
+
+def test_positions_by_row_give_a_mask_by_row():
+    t = torch.tensor([[0, 1, 2], [1, 2, 0]])
+    mask = causal_mask(t, t)
+    assert mask[0].tolist() == [[1, 0, 0], [1, 1, 0], [1, 1, 1]]
+    assert mask[1].tolist() == [[1, 0, 1], [1, 1, 1], [0, 0, 1]]
+    for row in (0, 1):
+        own = sliding_window_mask(t[row], t[row], 2)
+        assert torch.equal(sliding_window_mask(t, t, 2)[row], own)
+
+
+def test_padding_is_seen_by_padding_alone():
+    t = torch.tensor([0, 1, PADDING, PADDING])
+    assert causal_mask(t, t).tolist()[:2] == [[1, 0, 0, 0], [1, 1, 0, 0]]
+    mask = sliding_window_mask(t, t, 2)
+    assert mask.tolist() == [[1, 0, 0, 0], [1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 1, 1]]
+
+
+@given(seeds, st.integers(1, 5), st.sampled_from([6, 2, 1]))
+def test_a_mask_by_row_is_that_of_each_row_alone_on_every_path(seed, T, G):
+    q, k, v = qkv(seed, B=3, G=G, T=T)
+    mask = torch.rand(3, 1, T, 5, generator=torch.Generator().manual_seed(seed)) < 0.4
+    mask[..., 2] = True
+    rows = [
+        attention(q[b : b + 1], k[b : b + 1], v[b : b + 1], mask[b, 0])
+        for b in range(3)
+    ]
+    for impl in ("explicit", "sdpa", "online"):
+        close(attention(q, k, v, mask, impl=impl), torch.cat(rows))
+
+
 # Other masks, other ways
 
 
@@ -262,6 +297,27 @@ def test_online_attention_refuses_what_attention_does():
     )
     q[0, 0, 0, 0] = math.nan
     refused("scores are NaN or infinite", online_attention, q, k, v)
+
+
+# A mask that the kernel knows by name
+
+
+def test_a_triangle_is_told_from_all_else():
+    assert is_triangle(causal(5, 5))
+    assert is_triangle(causal(1, 1))
+    assert not is_triangle(causal(1, 5))
+    assert not is_triangle(causal(5, 5)[None, None])
+    t = torch.arange(5)
+    assert not is_triangle(causal_mask(t.flip(0), t.flip(0)))
+    assert not is_triangle(sliding_window_mask(t, t, 4))
+    assert is_triangle(sliding_window_mask(t, t, 5))
+
+
+@pytest.mark.parametrize("G", [6, 2, 1])
+def test_the_kernels_own_triangle_is_the_mask(G):
+    q, k, v = qkv(G=G, T=9, S=9)
+    by_name = attention(q, k, v, causal(9, 9), impl="sdpa", triangle=True)
+    close(by_name, attention(q, k, v, causal(9, 9)))
 
 
 # The module
@@ -352,6 +408,8 @@ def test_a_query_that_sees_nothing_is_named():
     mask[[2, 4]] = False
     for impl in ("explicit", "sdpa"):
         refused(r"query 2 may .*\(2 of 5", attention, q, k, v, mask, impl=impl)
+        by_row = torch.stack((mask, causal(5, 5)))[:, None]
+        refused(r"query 2 may .*\(2 of 10", attention, q, k, v, by_row, impl=impl)
 
 
 def test_compiling_skips_the_look_at_values(monkeypatch):
@@ -375,3 +433,5 @@ def test_wrong_shapes_are_refused_with_their_numbers():
     refused('"flash" is neither|flash', attention, q, k, v, impl="flash")
     for impl in ("explicit", "sdpa"):
         refused(r"\(5, 5\)", attention, q, k, v, causal(4, 5), impl=impl)
+        by_row = causal(5, 5).expand(3, 1, 5, 5)
+        refused(r"or \(2, 1, 5, 5\)", attention, q, k, v, by_row, impl=impl)

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from llmath.cache import KVCache
+from llmath.embedding import PADDING
 
 
 def keys(T, *, B=2, G=3, E=4, start=0):
@@ -47,6 +48,37 @@ def test_what_is_not_committed_is_forgotten():
 def test_empty():
     assert len(KVCache()) == 0
     assert KVCache().positions.tolist() == []
+
+
+def test_rows_are_kept_in_the_order_asked_for():
+    cache = KVCache()
+    k = torch.stack((keys(3, B=1)[0], keys(3, B=1, start=10)[0]))
+    cache.extend(0, k, -k)
+    cache.commit(torch.tensor([[0, 1, 2], [0, 1, PADDING]]))
+    cache.select(torch.tensor([1, 1, 0]))
+    assert cache.positions.tolist() == [[0, 1, PADDING], [0, 1, PADDING], [0, 1, 2]]
+    all_k, all_v = cache.extend(0, keys(1, B=3), keys(1, B=3))
+    assert torch.equal(all_k[:, :, :3], k[[1, 1, 0]])
+    assert torch.equal(all_v[:, :, :3], -k[[1, 1, 0]])
+
+
+def test_the_next_position_passes_over_padding():
+    cache = KVCache()
+    assert cache.next_position() == 0
+    cache.commit(torch.tensor([[4, 5, 6], [0, PADDING, PADDING]]))
+    assert cache.next_position().tolist() == [7, 1]
+    cache.commit(torch.tensor([9]))  # one position for both rows
+    assert cache.next_position().tolist() == [10, 10]
+    assert cache.positions.shape == (2, 4)
+
+
+def test_positions_of_all_rows_become_positions_of_each():
+    cache = KVCache()
+    cache.commit(torch.tensor([0, 1]))
+    assert cache.next_position() == 2
+    together = cache.followed_by(torch.tensor([[2], [5]]))
+    assert together.tolist() == [[0, 1, 2], [0, 1, 5]]
+    assert cache.positions.tolist() == [0, 1]
 
 
 @pytest.mark.parametrize(

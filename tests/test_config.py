@@ -60,6 +60,14 @@ def test_a_choice_that_is_not_built_is_refused_with_those_that_are(name, value):
         ModelConfig(**SIZES, **{name: value})
 
 
+@pytest.mark.parametrize("value", [0, -1, 2.0, "2", True])
+def test_a_window_is_a_whole_number_or_none(value):
+    with pytest.raises(ValueError, match=r"window must be a whole number .* or None"):
+        ModelConfig(**SIZES, window=value)
+    assert ModelConfig(**SIZES).window is None
+    assert ModelConfig(**SIZES, window=1).window == 1
+
+
 def test_heads_must_divide_the_width_and_share_evenly():
     with pytest.raises(ValueError, match=r"d_model=50 .* n_heads=6"):
         ModelConfig(**SIZES | {"d_model": 50})

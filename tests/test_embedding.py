@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from llmath.config import preset
 from llmath.embedding import (
+    PADDING,
     Embedding,
     LearnedPositions,
     SinusoidalPositions,
@@ -146,3 +147,21 @@ def test_the_configuration_chooses_the_positions():
     kinds |= {"rope": type(None), "none": type(None)}
     for position, kind in kinds.items():
         assert isinstance(build_positions(preset("tiny", position=position)), kind)
+
+
+def test_positions_by_row_are_those_of_each_row():
+    positions = torch.tensor([[0, 2, 1], [2, 0, 0]])
+    learned = learned_positions(positions, TABLE)
+    sines = sinusoidal_positions(positions, 6)
+    for row in (0, 1):
+        assert torch.equal(learned[row], learned_positions(positions[row], TABLE))
+        assert torch.equal(sines[row], sinusoidal_positions(positions[row], 6))
+
+
+def test_padding_needs_no_row_of_its_own():
+    layer = LearnedPositions(preset("tiny", context_length=3, d_model=8))
+    layer.weight.data.normal_()
+    x = torch.zeros(1, 2, 8)
+    assert torch.equal(layer(x, torch.tensor([1, PADDING]))[0, 0], layer.weight[1])
+    assert layer(x, torch.tensor([[1, PADDING]])).isfinite().all()
+    assert sinusoidal_positions(torch.tensor([PADDING]), 6).isfinite().all()

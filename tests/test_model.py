@@ -9,15 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import llmath
 from llmath.cache import KVCache
 from llmath.config import PRESETS, ModelConfig, preset
+from llmath.embedding import PADDING
 from llmath.model import Transformer
+from llmath.pretrained import llama
 from llmath.probe import record
-from llmath.reference.attention import attention, causal_mask
+from llmath.reference.attention import attention, causal_mask, sliding_window_mask
 from llmath.reference.embedding import learned_positions, sinusoidal_positions
 from llmath.reference.mlp import gelu, gelu_tanh, swiglu
 from llmath.reference.norm import layer_norm, rms_norm
@@ -43,6 +46,7 @@ FAMILIES = {
     "no norm": dataclasses.replace(CONFIG, norm_position="none"),
     "no residual": dataclasses.replace(GPT2, residual=False),
     "neither": dataclasses.replace(CONFIG, residual=False, norm_position="post"),
+    "window": dataclasses.replace(CONFIG, window=4),
     "rope, LayerNorm": dataclasses.replace(GPT2, position="rope", n_kv_heads=2),
 }
 IMPLS = ("explicit", "sdpa")
@@ -118,11 +122,14 @@ def in_numpy(model: Transformer, ids: np.ndarray) -> np.ndarray:
         x = x + learned_positions(place, W["position_embedding.weight"])
     if c.position == "sinusoidal":
         x = x + sinusoidal_positions(place, c.d_model)
+    mask = causal_mask(place, place)
+    if c.window:
+        mask = sliding_window_mask(place, place, c.window)
     for i in range(c.n_layers):
         block = f"blocks.{i}"
         y = read(x, f"{block}.norm_attn")
         q, k, v = (heads(linear(y, f"{block}.attn.w_{name}")) for name in "qkv")
-        z = attention(turned(q), turned(k), v, causal_mask(place, place))
+        z = attention(turned(q), turned(k), v, mask)
         update = linear(z.swapaxes(1, 2).reshape(x.shape), f"{block}.attn.w_o")
         x = write(x, update, f"{block}.norm_attn")
         update = mlp(read(x, f"{block}.norm_mlp"), f"{block}.mlp")
@@ -167,6 +174,37 @@ def test_every_family_is_causal_and_reads_on_from_a_cache(name):
     cache = KVCache()
     parts = [model(part, cache=cache) for part in x.split([5, 1, 4, 2], dim=1)]
     close(torch.cat(parts, dim=1), model(x))
+
+
+@pytest.mark.parametrize("window", [1, 3, 8, 50])
+def test_a_window_equals_transformers_mistral(window):
+    config = vary(window=window, tie_embeddings=False)
+    described = transformers.MistralConfig(
+        vocab_size=50,
+        hidden_size=24,
+        intermediate_size=32,
+        num_hidden_layers=3,
+        num_attention_heads=6,
+        num_key_value_heads=2,
+        max_position_embeddings=40,
+        rms_norm_eps=config.norm_eps,
+        sliding_window=window,
+        attn_implementation="eager",
+    )
+    model, theirs = trained(config).float(), transformers.MistralForCausalLM(described)
+    theirs.load_state_dict(llama.to_hub(model.state_dict(), config))
+    with torch.no_grad():
+        expected = theirs.eval()(ids(20)).logits
+    for impl in (*IMPLS, "online"):
+        close(model(ids(20), impl=impl), expected, 1e-4)
+
+
+def test_a_token_reaches_back_a_window_in_each_layer():
+    """Three layers with a window of 4 see 3 · 3 tokens back, and no further."""
+    model, x, y = trained(vary(window=4)), ids(12), ids(12)
+    y[:, 0] = (y[:, 0] + 1) % 50
+    close(model(y)[:, 10:], model(x)[:, 10:], 1e-13)
+    assert not torch.allclose(model(y)[:, 9], model(x)[:, 9], rtol=1e-9)
 
 
 def test_both_paths_agree_in_float32():
@@ -238,6 +276,35 @@ def test_given_positions_continue_a_cache_with_a_gap():
     after = MODEL(one_more, cache=cache)  # counts on from 12
     places = torch.tensor([*places, 13])
     close(after, MODEL(torch.cat((x, one_more), 1), positions=places)[:, -1:])
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_rows_of_their_own_positions_are_read_as_if_alone(name):
+    """Shorter rows filled up with tokens that stand at PADDING, then read on."""
+    model, x, more = trained(FAMILIES[name]), ids(7, B=3), ids(2, seed=1, B=3)
+    lengths = torch.tensor([7, 2, 4])
+    counted = torch.arange(7)
+    places = counted.where(counted < lengths[:, None], PADDING)
+    for impl in (*IMPLS, "online"):
+        cache = KVCache()
+        first = model(x, positions=places, cache=cache, impl=impl)
+        second = model(more, cache=cache, impl=impl)
+        for b, n in enumerate(lengths.tolist()):
+            expected = model(torch.cat((x[b, :n], more[b]))[None])[0]
+            close(first[b, :n], expected[:n])
+            close(second[b], expected[n:])
+
+
+@given(seeds, st.permutations(range(9)))
+def test_the_order_in_a_row_is_told_by_the_positions(seed, order):
+    """Tokens shuffled together with their positions: the same logits, shuffled."""
+    x, order = ids(9, seed), torch.tensor(order)
+    expected = MODEL(x)
+    places = torch.stack((order, torch.arange(9)))
+    mixed = torch.stack((x[0, order], x[1]))
+    logits = MODEL(mixed, positions=places)
+    close(logits[0], expected[0, order])
+    close(logits[1], expected[1])
 
 
 def test_the_last_residual_unembeds_to_the_logits():
@@ -380,6 +447,8 @@ def test_ids_that_make_no_sense(x, words):
     [
         (torch.arange(4), r"each of the 3 tokens; got shape \(4,\)"),
         (torch.arange(3)[None], r"\(1, 3\)"),
+        (torch.tensor([[0, 1, 2], [0, 1, 40]]), "0 … 40 lie outside 0 … 39"),
+        (torch.tensor([[0, 1, 2], [0, -5, PADDING]]), "-5 … 2 lie outside 0 … 39"),
         (torch.arange(3.0), "torch.float32"),
         (torch.tensor([-1, 0, 1]), "positions -1 … 1 lie outside 0 … 39"),
         (torch.tensor([38, 39, 40]), "positions 38 … 40 lie outside 0 … 39"),

@@ -115,6 +115,16 @@ def test_the_model_really_calls_it(name):
     assert not torch.allclose(changed, model(IDS), atol=1e-6)
 
 
+def test_the_fast_path_obeys_a_mask_that_is_no_triangle():
+    def itself_alone(t, s):
+        return s == t[:, None]
+
+    with using(causal_mask=itself_alone):
+        expected = MODEL(IDS)
+        torch.testing.assert_close(MODEL(IDS, impl="sdpa"), expected)
+    assert not torch.allclose(MODEL(IDS), expected, atol=1e-6)
+
+
 def test_all_at_once():
     expected = MODEL(IDS)
     together = ("rope", "attention", "embed", "rms_norm", "swiglu", "causal_mask")

@@ -13,7 +13,7 @@ import serve
 from steps import BUILD, ROOT, main
 
 PICTURE = ROOT / ".github" / "screenshot.webp"
-PAGE, FIGURE = "chapters/03_attention.html", '[data-live="attention_explorer"]'
+PAGE, FIGURE = "chapters/03_real_model.html", '[data-live="attention_explorer"]'
 SIZE = {"width": 1280, "height": 860}
 
 

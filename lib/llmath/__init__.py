@@ -16,6 +16,7 @@ block.py        vectors → vectors: two additions to the residual stream
 model.py        ids → logits
 loss.py         logits, targets → loss, in nats
 pretrained/     file → (model, tokenizer)
+sampling.py     logits → chances → the next id
 generate.py     logits → next id → text, one token at a time
 scaling/        ledgers: what a model holds, computes and keeps, counted part by part
 interpret/      activations → measurements

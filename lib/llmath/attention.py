@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable
 
 import torch
-from einops import rearrange
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -18,12 +17,12 @@ from torch.nn import functional as F
 from llmath.cache import KVCache
 from llmath.config import ModelConfig
 from llmath.probe import Probe, unobserved
-from llmath.rope import rope
+from llmath.rope import Turns, rope
 
 Queries = Float[Tensor, "B H T E"]
 Keys = Float[Tensor, "B G S E"]
 Pattern = Float[Tensor, "B H T S"]
-Mask = Bool[Tensor, "T S"]
+Mask = Bool[Tensor, "T S"] | Bool[Tensor, "B 1 T S"]  # one for all rows, or for each
 
 
 def softmax(z: Float[Tensor, "*shape"], dim: int = -1) -> Float[Tensor, "*shape"]:
@@ -36,18 +35,20 @@ def softmax(z: Float[Tensor, "*shape"], dim: int = -1) -> Float[Tensor, "*shape"
 
 
 def causal_mask(
-    query_positions: Int[Tensor, " T"], key_positions: Int[Tensor, " S"]
-) -> Bool[Tensor, "T S"]:
+    query_positions: Int[Tensor, "*rows T"], key_positions: Int[Tensor, "*rows S"]
+) -> Bool[Tensor, "*rows T S"]:
     """mask_{ts} = (p_s ≤ p_t)   {eq:causal-mask}; Vaswani et al. 2017, §3.2.3
 
     True where the query at position p_t may look at the key at p_s: itself or the past.
     """
-    return key_positions[None, :] <= query_positions[:, None]
+    return key_positions[..., None, :] <= query_positions[..., :, None]
 
 
 def sliding_window_mask(
-    query_positions: Int[Tensor, " T"], key_positions: Int[Tensor, " S"], window: int
-) -> Bool[Tensor, "T S"]:
+    query_positions: Int[Tensor, "*rows T"],
+    key_positions: Int[Tensor, "*rows S"],
+    window: int,
+) -> Bool[Tensor, "*rows T S"]:
     """mask_{ts} = (p_t − w < p_s ≤ p_t)   {eq:sliding-window-mask}; Beltagy et al. 2020
 
     The causal mask cut off behind the last `window` positions, a token's own included.
@@ -56,8 +57,18 @@ def sliding_window_mask(
         raise ValueError(
             f"a window is a whole number of at least 1 position, got {window!r}"
         )
-    distance = query_positions[:, None] - key_positions[None, :]
+    distance = query_positions[..., :, None] - key_positions[..., None, :]
     return (distance >= 0) & (distance < window)
+
+
+def is_triangle(mask: Mask) -> bool:
+    """Whether t sees s exactly where s ≤ t, counting rows: what kernels call causal.
+
+    A compiled graph cannot depend on values: there the answer is no.
+    """
+    if torch.compiler.is_compiling() or mask.ndim > 2 or mask.shape[0] != mask.shape[1]:
+        return False
+    return torch.equal(mask, torch.ones_like(mask).tril())
 
 
 def repeat_heads(x: Keys, n_heads: int) -> Float[Tensor, "B H S E"]:
@@ -91,7 +102,7 @@ def attention_weights(
     scores = probe("scores", attention_scores(q, k))
     _check_scores(scores)
     if mask is not None:
-        _check_mask(mask, *scores.shape[-2:])
+        _check_mask(mask, len(q), *scores.shape[-2:])
         scores = scores.masked_fill(~mask, -math.inf)
     return softmax(scores)
 
@@ -103,18 +114,20 @@ def attention(
     mask: Mask | None = None,
     *,
     impl: str = "explicit",
+    triangle: bool = False,
     probe: Callable = unobserved,
 ) -> Queries:
     """O = A V = softmax(Q Kᵀ / √E + M) V   {eq:attention}; Vaswani et al. 2017, eq. 1
 
     `impl="sdpa"` computes the same O without A (and so cannot tell where a NaN arose),
-    `impl="online"` does so in the open: `online_attention`.
+    `impl="online"` does so in the open: `online_attention`. With `triangle=True` the
+    mask is known to be one (`is_triangle`), and the kernel need not read it.
     """
     _check_heads(q, k, v)
     if impl == "online":
         return online_attention(q, k, v, mask)
     if impl == "sdpa":
-        return _sdpa(q, k, v, mask)
+        return _sdpa(q, k, v, mask, triangle)
     if impl != "explicit":
         raise ValueError(f'impl={impl!r} is neither "online", "explicit" nor "sdpa"')
     A = probe("pattern", attention_weights(q, k, mask, probe=probe))
@@ -134,7 +147,7 @@ def online_attention(
     if chunk < 1:
         raise ValueError(f"keys come at least one at a time, not {chunk}")
     if mask is not None:
-        _check_mask(mask, q.shape[2], k.shape[2])
+        _check_mask(mask, len(q), q.shape[2], k.shape[2])
     m = q.new_full((*q.shape[:3], 1), torch.finfo(q.dtype).min)  # −∞ would give ∞ − ∞
     total, out = torch.zeros_like(m), torch.zeros_like(q)
     for start in range(0, k.shape[2], chunk):
@@ -142,7 +155,7 @@ def online_attention(
         scores = attention_scores(q, k[:, :, here])
         _check_scores(scores)
         if mask is not None:
-            scores = scores.masked_fill(~mask[:, here], -math.inf)
+            scores = scores.masked_fill(~mask[..., here], -math.inf)
         m_old, m = m, torch.maximum(m, scores.amax(-1, keepdim=True).detach())
         shrink, e = torch.exp(m_old - m), torch.exp(scores - m)
         total = shrink * total + e.sum(-1, keepdim=True)
@@ -150,11 +163,14 @@ def online_attention(
     return out / total
 
 
-def _sdpa(q: Queries, k: Keys, v: Keys, mask: Mask | None) -> Queries:
+def _sdpa(q: Queries, k: Keys, v: Keys, mask: Mask | None, triangle: bool) -> Queries:
+    if triangle:
+        mask = None
     if mask is not None:
-        _check_mask(mask, q.shape[2], k.shape[2])
-    k, v = (repeat_heads(x, q.shape[1]) for x in (k, v))
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        _check_mask(mask, len(q), q.shape[2], k.shape[2])
+    return F.scaled_dot_product_attention(
+        q, k, v, attn_mask=mask, is_causal=triangle, enable_gqa=True
+    )
 
 
 class Attention(nn.Module):
@@ -178,30 +194,28 @@ class Attention(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "B T D"],
-        positions: Int[Tensor, " T"],
+        positions: Int[Tensor, "*rows T"],
         mask: Mask,
         *,
+        turns: Turns | None = None,
+        triangle: bool = False,
         impl: str = "explicit",
         cache: KVCache | None = None,
         layer: int = 0,
     ) -> Float[Tensor, "B T D"]:
-        heads = "B T (heads E) -> B heads T E"
-        q, k, v = (
-            rearrange(w(x), heads, E=self.config.d_head)
-            for w in (self.w_q, self.w_k, self.w_v)
-        )
-        q = self.q(self._rotate(q, positions))
-        k = self.k(self._rotate(k, positions))
-        v = self.v(v)
+        q, k, v = (self._split(w(x)) for w in (self.w_q, self.w_k, self.w_v))
+        if self.config.position == "rope":
+            how = {"base": self.config.rope_base, "scaling": self.config.rope_scaling}
+            q, k = (rope(y, positions, **how, turns=turns) for y in (q, k))
+        q, k, v = self.q(q), self.k(k), self.v(v)
         if cache is not None:
             k, v = cache.extend(layer, k, v)
-        z = self.z(attention(q, k, v, mask, impl=impl, probe=self._probe))
-        return self.w_o(rearrange(z, "B H T E -> B T (H E)"))
+        how = {"impl": impl, "triangle": triangle, "probe": self._probe}
+        z = self.z(attention(q, k, v, mask, **how))
+        return self.w_o(z.transpose(1, 2).flatten(2))  # (B T D): the heads side by side
 
-    def _rotate(self, x: Tensor, positions: Int[Tensor, " T"]) -> Tensor:
-        if self.config.position != "rope":
-            return x
-        return rope(x, positions, base=self.config.rope_base)
+    def _split(self, x: Float[Tensor, "B T width"]) -> Float[Tensor, "B heads T E"]:
+        return x.reshape(*x.shape[:2], -1, self.config.d_head).transpose(1, 2)
 
     def _probe(self, name: str, x: Tensor) -> Tensor:
         return getattr(self, name)(x)
@@ -254,20 +268,21 @@ def _check_scores(scores: Tensor) -> None:
     )
 
 
-def _check_mask(mask: Tensor, T: int, S: int) -> None:
+def _check_mask(mask: Tensor, B: int, T: int, S: int) -> None:
     if mask.dtype != torch.bool:
         raise ValueError(f"a mask says True where looking is allowed; got {mask.dtype}")
-    if mask.shape != (T, S):
+    if mask.shape not in ((T, S), (B, 1, T, S)):
         raise ValueError(
             f"the mask has shape {tuple(mask.shape)}; {T} queries and {S} keys need "
-            f"{(T, S)}"
+            f"{(T, S)}, or {(B, 1, T, S)} where the {B} rows of the batch differ"
         )
     if torch.compiler.is_compiling():
         return
-    blind = ~mask.any(dim=-1)
-    if blind.any():
-        rows = blind.nonzero()[:, 0].tolist()
-        raise ValueError(
-            f"query {rows[0]} may look at no key at all ({len(rows)} of {T} queries "
-            f"may not): its weights would be 0/0. Let every token see at least itself."
-        )
+    if mask.all() or (sees := mask.any(dim=-1)).all():
+        return
+    blind = (~sees).nonzero()
+    raise ValueError(
+        f"query {int(blind[0, -1])} may look at no key at all ({len(blind)} of "
+        f"{sees.numel()} queries may not): its weights would be 0/0. Let every token "
+        f"see at least itself."
+    )

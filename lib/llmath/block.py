@@ -1,10 +1,11 @@
 """vectors → vectors: two additions to the residual stream"""
 
-from jaxtyping import Bool, Float, Int
+from typing import Any
+
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from llmath.attention import Attention
-from llmath.cache import KVCache
+from llmath.attention import Attention, Mask
 from llmath.config import ModelConfig
 from llmath.mlp import build_mlp
 from llmath.norm import build_norm
@@ -35,16 +36,14 @@ class Block(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "B T D"],
-        positions: Int[Tensor, " T"],
-        mask: Bool[Tensor, "T S"],
-        *,
-        impl: str = "explicit",
-        cache: KVCache | None = None,
-        layer: int = 0,
+        positions: Int[Tensor, "*rows T"],
+        mask: Mask,
+        **given: Any,
     ) -> Float[Tensor, "B T D"]:
+        """`given` goes to `Attention.forward`: `impl`, `cache`, `layer` and more."""
         x = self.resid_pre(x)
         y = self._read(x, self.norm_attn)
-        update = self.attn(y, positions, mask, impl=impl, cache=cache, layer=layer)
+        update = self.attn(y, positions, mask, **given)
         x = self.resid_mid(self._write(x, self.attn_out(update), self.norm_attn))
         update = self.mlp(self._read(x, self.norm_mlp))
         return self.resid_post(self._write(x, self.mlp_out(update), self.norm_mlp))

@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from llmath.embedding import PADDING
+
 New = Float[Tensor, "B G T E"]
 All = Float[Tensor, "B G S E"]
 
@@ -24,11 +26,14 @@ class KVCache:
         self._positions: Tensor | None = None
 
     def __len__(self) -> int:
-        return 0 if self._positions is None else len(self._positions)
+        return 0 if self._positions is None else self._positions.shape[-1]
 
     @property
-    def positions(self) -> Int[Tensor, " S"]:
-        """Where the cached tokens stand, in the order in which they came."""
+    def positions(self) -> Int[Tensor, "*rows S"]:
+        """Where the cached tokens stand, in the order in which they came.
+
+        One list for all rows of the batch, or one for each, as they were committed.
+        """
         if self._positions is None:
             return torch.empty(0, dtype=torch.long)
         return self._positions
@@ -46,20 +51,40 @@ class KVCache:
         store[1, :, :, start:end] = v
         return store[0, :, :, :end], store[1, :, :, :end]
 
-    def commit(self, positions: Int[Tensor, " T"]) -> None:
+    def followed_by(self, positions: Int[Tensor, "*new T"]) -> Int[Tensor, "*rows S"]:
+        """Where the cached tokens stand and, behind them, new ones."""
+        old = self.positions.to(positions)
+        if old.ndim == positions.ndim == 1:
+            return torch.cat((old, positions))
+        rows = torch.broadcast_shapes(old.shape[:-1], positions.shape[:-1])
+        return torch.cat([p.expand(*rows, -1) for p in (old, positions)], dim=-1)
+
+    def next_position(self) -> Int[Tensor, "*rows"]:
+        """The position behind the last cached token, of each row where they differ."""
+        if not len(self):
+            return torch.tensor(0)
+        return self.positions.where(self.positions != PADDING, -1).amax(-1) + 1
+
+    def commit(self, positions: Int[Tensor, "*rows T"]) -> None:
         """The pass is complete: its tokens, at these positions, are now remembered."""
-        self._positions = torch.cat((self.positions.to(positions), positions))
+        self._positions = self.followed_by(positions)
+
+    def select(self, rows: Int[Tensor, " B"]) -> None:
+        """Keep these rows of the batch, in this order; one may be taken repeatedly."""
+        self._stores = [store[:, rows] for store in self._stores]
+        if self.positions.ndim > 1:
+            self._positions = self.positions[rows]
 
     def _room(self, layer: int, k: New, end: int) -> Tensor:
         """This layer's store, with room for at least `end` tokens shaped like k."""
         if layer == len(self._stores):
             self._stores.append(k.new_empty(2, *k.shape[:2], 0, k.shape[3]))
         store = self._stores[layer]
-        held, new = _kind(store[0]), _kind(k)
-        if held != new:
+        if _kind(store[0]) != _kind(k):
             raise ValueError(
-                f"the cache holds {held}; the new keys are {new}. One cache serves one "
-                f"batch of one model: start a new one."
+                f"the cache holds {_described(store[0])}; the new keys are "
+                f"{_described(k)}. One cache serves one batch of one model: start a "
+                f"new one."
             )
         if store.shape[3] < end:
             room = max(end, 2 * store.shape[3])
@@ -69,6 +94,10 @@ class KVCache:
         return self._stores[layer]
 
 
-def _kind(k: Tensor) -> str:
+def _kind(k: Tensor) -> tuple[object, ...]:
+    return k.dtype, k.device, k.shape[:2], k.shape[3]
+
+
+def _described(k: Tensor) -> str:
     B, G, _, E = k.shape
     return f"{k.dtype} on {k.device}: batch {B}, {G} heads of width {E}"

@@ -20,12 +20,50 @@ CHOICES = MappingProxyType(
 
 
 @dataclass(frozen=True, kw_only=True)
+class RopeScaling:
+    """How the turning of rotary positions is slowed, for texts longer than in training.
+
+    "linear" divides every frequency by `factor`. "llama3" does so to the pairs that
+    turn less than `low` times in `original_context` positions, to those that turn more
+    than `high` times not at all, and in between by degrees.
+    """
+
+    kind: str
+    factor: float
+    low: float | None = None
+    high: float | None = None
+    original_context: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("linear", "llama3"):
+            raise ValueError(
+                f"rotary scaling of type {self.kind!r} is not built; there is linear, "
+                f"llama3"
+            )
+        needed = {"factor": self.factor}
+        others = {n: getattr(self, n) for n in ("low", "high", "original_context")}
+        if self.kind == "llama3":
+            needed |= others
+        elif any(value is not None for value in others.values()):
+            raise ValueError(f"linear scaling has a factor alone, got {others}")
+        for name, value in needed.items():
+            if not _is_positive(value):
+                raise ValueError(
+                    f"{name} of {self.kind} must be positive, got {value!r}"
+                )
+        if self.kind == "llama3" and not self.low < self.high:
+            raise ValueError(f"low={self.low} must be less than high={self.high}")
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelConfig:
     """What has to be known to build a transformer.
 
     `n_kv_heads` key/value heads are shared by `n_heads` query heads: equal numbers are
     multi-head attention, one is multi-query, anything between is grouped. `bias` is
     that of the projections and of LayerNorm; the head that makes logits has none.
+    A token looks at the last `window` positions, its own included; None: at all of them
+    (Mistral's is 4096: Jiang et al. 2023, §2).
     """
 
     vocab_size: int
@@ -44,6 +82,8 @@ class ModelConfig:
     tie_embeddings: bool = True
     norm_eps: float = 1e-5
     rope_base: float = 10_000.0
+    rope_scaling: RopeScaling | None = None
+    window: int | None = None
 
     @property
     def d_head(self) -> int:
@@ -64,16 +104,21 @@ class ModelConfig:
             value = getattr(self, field.name)
             if field.type is bool and not isinstance(value, bool):
                 raise ValueError(f"{field.name} must be True or False, got {value!r}")
-            if field.type is int and (
+            optional = field.type == int | None
+            counts = field.type is int or (optional and value is not None)
+            if counts and (
                 not isinstance(value, int) or isinstance(value, bool) or value < 1
             ):
                 raise ValueError(
-                    f"{field.name} must be a whole number of at least 1, got {value!r}"
+                    f"{field.name} must be a whole number of at least 1"
+                    f"{', or None' * optional}, got {value!r}"
                 )
-            if field.type is float and not (
-                isinstance(value, (int, float)) and 0 < value < float("inf")
-            ):
+            if field.type is float and not _is_positive(value):
                 raise ValueError(f"{field.name} must be positive, got {value!r}")
+        if not isinstance(self.rope_scaling, (RopeScaling, type(None))):
+            raise ValueError(
+                f"rope_scaling must be a RopeScaling, got {self.rope_scaling!r:.80}"
+            )
 
     def _check_heads(self) -> None:
         if self.d_model % self.n_heads:
@@ -96,6 +141,12 @@ class ModelConfig:
                 f"sinusoidal positions come in pairs, so the width must be even; "
                 f"d_model = {self.d_model}"
             )
+
+
+def _is_positive(value: Any) -> bool:
+    """A number above 0, and not infinite."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and 0 < value < float("inf")
 
 
 def preset(name: str, **changes: Any) -> ModelConfig:

@@ -6,6 +6,10 @@ from torch import Tensor, nn
 
 from llmath.config import ModelConfig
 
+# Where a token stands that only fills up a batch of texts of different lengths: behind
+# every position that a model can have, so that the causal mask hides it from the text.
+PADDING = 2**31 - 1
+
 
 def embed(
     ids: Int[Tensor, "*batch T"], table: Float[Tensor, "V D"]
@@ -36,8 +40,8 @@ def check_ids(ids: Tensor, vocab_size: int) -> None:
 
 
 def learned_positions(
-    positions: Int[Tensor, " T"], table: Float[Tensor, "S D"]
-) -> Float[Tensor, "T D"]:
+    positions: Int[Tensor, "*rows T"], table: Float[Tensor, "S D"]
+) -> Float[Tensor, "*rows T D"]:
     """P_t = row p_t of W_P   {eq:learned-positions}; Gehring et al. 2017, §3.1
 
     Learned like the table of tokens. The table has a row for each of the positions
@@ -54,12 +58,12 @@ def learned_positions(
 
 
 def sinusoidal_positions(
-    positions: Int[Tensor, " T"],
+    positions: Int[Tensor, "*rows T"],
     d_model: int,
     *,
     base: float = 10_000.0,
     dtype: torch.dtype = torch.float32,
-) -> Float[Tensor, "T D"]:
+) -> Float[Tensor, "*rows T D"]:
     """P_{t,2i} = sin(t θ_i),  P_{t,2i+1} = cos(t θ_i)   {eq:sinusoidal-positions}
 
     Vaswani et al. 2017, §3.5. θ_i = base^{−2i/D}, as in `rope`. Moving by s turns each
@@ -69,7 +73,7 @@ def sinusoidal_positions(
     if d_model % 2:
         raise ValueError(f"sines and cosines come in pairs; the width {d_model} is odd")
     i = torch.arange(d_model // 2, device=positions.device, dtype=dtype)
-    angles = positions[:, None] * base ** (-2 * i / d_model)
+    angles = positions[..., None] * base ** (-2 * i / d_model)
     return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(-2)
 
 
@@ -92,9 +96,10 @@ class LearnedPositions(nn.Module):
         self.weight = nn.Parameter(torch.zeros(config.context_length, config.d_model))
 
     def forward(
-        self, x: Float[Tensor, "B T D"], positions: Int[Tensor, " T"]
+        self, x: Float[Tensor, "B T D"], positions: Int[Tensor, "*rows T"]
     ) -> Float[Tensor, "B T D"]:
-        return x + learned_positions(positions, self.weight)
+        read = positions.where(positions != PADDING, 0)  # no other token looks at it
+        return x + learned_positions(read, self.weight)
 
 
 class SinusoidalPositions(nn.Module):
@@ -109,7 +114,7 @@ class SinusoidalPositions(nn.Module):
         self.d_model = config.d_model
 
     def forward(
-        self, x: Float[Tensor, "B T D"], positions: Int[Tensor, " T"]
+        self, x: Float[Tensor, "B T D"], positions: Int[Tensor, "*rows T"]
     ) -> Float[Tensor, "B T D"]:
         wide = torch.promote_types(x.dtype, torch.float32)
         P = sinusoidal_positions(positions, self.d_model, dtype=wide)

@@ -6,12 +6,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from llmath.attention import causal_mask
+from llmath.attention import Mask, causal_mask, is_triangle, sliding_window_mask
 from llmath.block import Block
 from llmath.cache import KVCache
 from llmath.config import ModelConfig
-from llmath.embedding import Embedding, build_positions
+from llmath.embedding import PADDING, Embedding, build_positions
 from llmath.norm import build_norm
+from llmath.rope import Turns, rope_turns
 
 
 class Transformer(nn.Module):
@@ -44,14 +45,16 @@ class Transformer(nn.Module):
         self,
         ids: Int[Tensor, "B T"],
         *,
-        positions: Int[Tensor, " T"] | None = None,
+        positions: Int[Tensor, "*rows T"] | None = None,
         cache: KVCache | None = None,
         impl: str = "explicit",
     ) -> Float[Tensor, "B T V"]:
         """Logits for the token after each of these.
 
-        `positions` count on from the cache (from 0 without one) unless they are given.
-        With a cache, `ids` are only the tokens that it does not hold yet.
+        `positions` count on from the cache (from 0 without one) unless they are given:
+        (T) for all rows of the batch, or (B, T), where tokens that only fill up a row
+        stand at `embedding.PADDING` and change nothing for the others. With a cache,
+        `ids` are only the tokens that it does not hold yet.
         """
         x = self.residual(ids, positions=positions, cache=cache, impl=impl)
         return self.unembed(x)
@@ -60,7 +63,7 @@ class Transformer(nn.Module):
         self,
         ids: Int[Tensor, "B T"],
         *,
-        positions: Int[Tensor, " T"] | None = None,
+        positions: Int[Tensor, "*rows T"] | None = None,
         cache: KVCache | None = None,
         impl: str = "explicit",
     ) -> Float[Tensor, "B T D"]:
@@ -71,15 +74,16 @@ class Transformer(nn.Module):
                 f"{tuple(ids.shape)}. For one text: torch.tensor([encode(text)])"
             )
         positions = self._positions(ids, positions, cache)
-        seen = positions
-        if cache is not None:
-            seen = torch.cat((cache.positions.to(positions), positions))
-        mask = causal_mask(positions, seen)
+        mask = self._mask(positions, cache)
         x = self.embedding(ids)
         if self.position_embedding is not None:
             x = self.position_embedding(x, positions)
+        once = {  # the same for all layers
+            "turns": self._turns(positions, x.dtype),
+            "triangle": impl == "sdpa" and is_triangle(mask),
+        }
         for i, block in enumerate(self.blocks):
-            x = block(x, positions, mask, impl=impl, cache=cache, layer=i)
+            x = block(x, positions, mask, impl=impl, cache=cache, layer=i, **once)
         if cache is not None:
             cache.commit(positions)
         return x
@@ -89,31 +93,57 @@ class Transformer(nn.Module):
         table = self.embedding if self.config.tie_embeddings else self.unembedding
         return nn.functional.linear(self.norm(x), table.weight)
 
+    def _mask(self, positions: Tensor, cache: KVCache | None) -> Mask:
+        seen = positions if cache is None else cache.followed_by(positions)
+        positions = positions.expand(*seen.shape[:-1], -1)
+        if self.config.window is None:
+            mask = causal_mask(positions, seen)
+        else:
+            mask = sliding_window_mask(positions, seen, self.config.window)
+        return mask if mask.ndim == 2 else mask[:, None]  # the same for every head
+
+    def _turns(self, positions: Tensor, dtype: torch.dtype) -> Turns | None:
+        c = self.config
+        if c.position != "rope":
+            return None
+        wide = torch.promote_types(dtype, torch.float32)
+        how = {"base": c.rope_base, "scaling": c.rope_scaling, "dtype": wide}
+        return rope_turns(positions, c.d_head, **how)
+
     def _positions(
         self, ids: Tensor, positions: Tensor | None, cache: KVCache | None
-    ) -> Int[Tensor, " T"]:
+    ) -> Int[Tensor, "*rows T"]:
         """Where these tokens stand; refuses positions that the model cannot mean."""
         T, limit = ids.shape[1], self.config.context_length
-        start = 0 if cache is None or not len(cache) else int(cache.positions.max()) + 1
+        start = torch.tensor(0) if cache is None else cache.next_position()
         if positions is None:
-            if start + T > limit:
-                raise ValueError(
-                    f"{start + T} tokens exceed the model's context of {limit}"
-                )
-            return torch.arange(start, start + T, device=ids.device)
-        if positions.shape != (T,) or positions.is_floating_point():
+            end = T if cache is None else int(start.max()) + T
+            if end > limit:
+                raise ValueError(f"{end} tokens exceed the model's context of {limit}")
+            counted = torch.arange(T, device=ids.device)
+            return (
+                counted if cache is None else start.to(ids.device)[..., None] + counted
+            )
+        if positions.shape not in ((T,), ids.shape) or positions.is_floating_point():
             raise ValueError(
                 f"positions need one whole number for each of the {T} tokens; got "
                 f"shape {tuple(positions.shape)}, {positions.dtype}"
             )
+        positions = positions.to(ids.device)
         if not torch.compiler.is_compiling():
-            low, high = int(positions.min()), int(positions.max())
-            if low < start or high >= limit:
-                raise ValueError(
-                    f"positions {low} … {high} lie outside {start} … {limit - 1}: "
-                    f"the context is {limit} and the cache holds the first {start}"
-                )
-        return positions.to(ids.device)
+            self._check_positions(positions, start.to(ids.device))
+        return positions
+
+    def _check_positions(self, positions: Tensor, start: Tensor) -> None:
+        limit = self.config.context_length
+        outside = (positions < start[..., None]) | (positions >= limit)
+        if (outside & (positions != PADDING)).any():
+            real = positions[positions != PADDING]
+            raise ValueError(
+                f"positions {int(real.min())} … {int(real.max())} lie outside "
+                f"{int(start.max())} … {limit - 1}: the context is {limit} and the "
+                f"cache holds the first {int(start.max())}"
+            )
 
     @torch.no_grad()
     def _initialise(self, generator: torch.Generator) -> None:

@@ -41,7 +41,7 @@ def _pattern(q: Tensor, k: Tensor, *mask: Any) -> tuple[tuple[int, ...], torch.d
 
 
 def _mask(t: Tensor, s: Tensor) -> tuple[tuple[int, ...], torch.dtype]:
-    return (len(t), len(s)), torch.bool
+    return (*t.shape, s.shape[-1]), torch.bool
 
 
 def _rows(ids: Tensor, table: Tensor) -> tuple[tuple[int, ...], torch.dtype]:
@@ -135,6 +135,11 @@ def _substitute(name: str, fn: Function, seat: Seat, calls: dict[str, int]) -> F
 
     def called(*args: Any, **kwargs: Any) -> Tensor:
         calls[name] += 1
+        if kwargs.get("scaling") is not None:
+            raise ValueError(
+                f"this model scales its rotary frequencies, of which a function in the "
+                f"place of {name} is not told; swap into a model without rope_scaling"
+            )
         shape, dtype = seat.answer(*args)
         if "q" in seat.arguments:
             heads = args[0].shape[1]

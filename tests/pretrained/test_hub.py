@@ -1,7 +1,9 @@
 """load_checkpoint, save_checkpoint: there and back through transformers; refusals"""
 
+import contextlib
 import dataclasses
 import json
+import os
 import pickle
 import struct
 import types
@@ -12,7 +14,7 @@ import transformers
 from safetensors.torch import load_file, save_file
 from transformers.models.llama import modeling_llama
 
-from llmath.config import PRESETS, ModelConfig, preset
+from llmath.config import PRESETS, ModelConfig, RopeScaling, preset
 from llmath.generate import generate
 from llmath.model import Transformer
 from llmath.pretrained import gpt2, llama, load_checkpoint, save_checkpoint
@@ -36,9 +38,25 @@ VARIANTS = {
     "llama": LLAMA,
     "llama-bias-untied": dataclasses.replace(LLAMA, bias=True, tie_embeddings=False),
     "llama-mha": dataclasses.replace(LLAMA, n_kv_heads=6, norm_eps=1e-6),
+    "llama-linear": dataclasses.replace(
+        LLAMA, rope_scaling=RopeScaling(kind="linear", factor=4.0)
+    ),
+    "llama-3.1": dataclasses.replace(
+        LLAMA,
+        rope_scaling=RopeScaling(
+            kind="llama3", factor=8.0, low=1.0, high=4.0, original_context=20
+        ),
+    ),
 }
 IDS = torch.randint(0, 90, (2, 31), generator=torch.Generator().manual_seed(0))
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
+# Their scaled frequencies are float32 whatever a model is told.
+PRECISIONS = [
+    (name, dtype)
+    for name, config in VARIANTS.items()
+    for dtype in TOLERANCE
+    if dtype == torch.float32 or config.rope_scaling is None
+]
 BOTH = pytest.mark.parametrize("family", ["gpt2", "llama"])
 
 
@@ -92,12 +110,23 @@ def theirs(config, dtype=torch.float32):
         num_key_value_heads=config.n_kv_heads,
         max_position_embeddings=config.context_length,
         rms_norm_eps=config.norm_eps,
-        rope_parameters={"rope_type": "default", "rope_theta": config.rope_base},
+        rope_parameters=rope_parameters(config),
         attention_bias=config.bias,
         mlp_bias=config.bias,
         **common,
     )
     return stirred(transformers.LlamaForCausalLM(described)).to(dtype)
+
+
+def rope_parameters(config) -> dict:
+    scaling = config.rope_scaling
+    told = {"rope_type": "default", "rope_theta": config.rope_base}
+    if scaling:
+        told |= {"rope_type": scaling.kind, "factor": scaling.factor}
+    if scaling and scaling.kind == "llama3":
+        told |= {"low_freq_factor": scaling.low, "high_freq_factor": scaling.high}
+        told["original_max_position_embeddings"] = scaling.original_context
+    return told
 
 
 @pytest.fixture
@@ -121,8 +150,7 @@ def wide(monkeypatch):
 # The same numbers
 
 
-@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize(("name", "dtype"), PRECISIONS, ids=str)
 def test_their_weights_in_our_model(name, dtype, request):
     if dtype == torch.float64:
         request.getfixturevalue("wide")
@@ -136,8 +164,7 @@ def test_their_weights_in_our_model(name, dtype, request):
         assert error <= TOLERANCE[dtype]
 
 
-@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize(("name", "dtype"), PRECISIONS, ids=str)
 def test_our_weights_in_their_model(name, dtype, request):
     if dtype == torch.float64:
         request.getfixturevalue("wide")
@@ -267,6 +294,59 @@ def test_a_failure_while_saving_leaves_the_old_files(tmp_path, monkeypatch):
 
     monkeypatch.setattr("llmath.pretrained.hub.save_file", full)
     with pytest.raises(OSError, match="no space"):
+        save_checkpoint(Transformer(LLAMA), tmp_path)
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("moved", range(4))
+def test_stopped_between_two_moves_it_is_old_or_refused_or_new(
+    moved, tmp_path, monkeypatch
+):
+    """Of the same family and sizes: nothing but the order of the moves tells them
+    apart."""
+    old = ours(GPT2)
+    new = ours(dataclasses.replace(GPT2, norm_eps=0.5))
+    new.embedding.weight.mul_(2)
+    save_checkpoint(old, tmp_path)
+    left, replace = [moved], os.replace
+
+    def stopping(a, b):
+        if not left[0]:
+            raise SystemExit("the power fails")
+        left[0] -= 1
+        replace(a, b)
+
+    monkeypatch.setattr("os.replace", stopping)
+    with contextlib.suppress(SystemExit):
+        save_checkpoint(new, tmp_path)
+    if moved in (1, 2):
+        with pytest.raises(FileNotFoundError, match=r"config\.json is missing"):
+            load_checkpoint(tmp_path)
+        return
+    found, expected = load_checkpoint(tmp_path), new if moved == 3 else old
+    assert found.config == expected.config
+    assert torch.equal(found.embedding.weight, expected.embedding.weight)
+
+
+def test_what_was_left_behind_is_pointed_out(tmp_path):
+    (tmp_path / ".saving-abc").mkdir()
+    words = r"config\.json is missing: saving was cut short, see \.saving-abc"
+    with pytest.raises(FileNotFoundError, match=words):
+        load_checkpoint(tmp_path)
+
+
+def test_weights_that_cannot_be_moved_leave_the_old_checkpoint(tmp_path, monkeypatch):
+    save_checkpoint(ours(GPT2), tmp_path)
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    replace = os.replace
+
+    def refusing(a, b):
+        if str(b).endswith(".safetensors"):
+            raise PermissionError("in use")
+        replace(a, b)
+
+    monkeypatch.setattr("os.replace", refusing)
+    with pytest.raises(PermissionError):
         save_checkpoint(Transformer(LLAMA), tmp_path)
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
 
@@ -416,8 +496,10 @@ def test_a_description_that_is_none(text, tmp_path):
         ("llama", {"num_key_value_heads": 3}, "k_proj.weight has"),
         ("llama", {"num_key_value_heads": 4}, "n_kv_heads=4"),
         ("llama", {"rope_theta": -1.0}, "rope_base must be positive"),
-        ("llama", {"rope_scaling": {"rope_type": "llama3"}}, "type 'llama3' is not b"),
-        ("llama", {"rope_scaling": {"type": "linear"}}, "type 'linear' is not built"),
+        ("llama", {"rope_scaling": {"rope_type": "llama3"}}, "factor of llama3 must"),
+        ("llama", {"rope_scaling": {"type": "linear"}}, "factor of linear must be pos"),
+        ("llama", {"rope_scaling": {"type": "linear", "factor": "2"}}, "got '2'"),
+        ("llama", {"rope_scaling": {"type": ["linear"], "factor": 2}}, "is not built"),
         ("llama", {"rope_parameters": {"rope_type": "yarn"}}, "type 'yarn' is not"),
         ("llama", {"rope_parameters": 3}, "rope_parameters=3, which is no object"),
     ],

@@ -75,6 +75,16 @@ def test_unknown_names_list_the_known():
         tokenizer("gpt5")
 
 
+@pytest.mark.usefixtures("untyped")
+@pytest.mark.parametrize("name", [None, 3, ["gpt2"], b"gpt2"])
+def test_a_name_is_a_text(name):
+    for function in (load, tokenizer):
+        with pytest.raises(ValueError, match="loaded by its name, not"):
+            function(name)
+    with pytest.raises(ValueError, match="no pinned model"):
+        find(name)
+
+
 def test_weights_are_floats(write, config):
     with pytest.raises(ValueError, match=r"not torch\.int8"):
         load_gguf(write(Transformer(config)), dtype=torch.int8)

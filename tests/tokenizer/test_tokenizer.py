@@ -17,7 +17,7 @@ from tokenizers import decoders, models, pre_tokenizers
 
 import llmath.pretrained
 import llmath.tokenizer
-from llmath.pretrained import find, llama
+from llmath.pretrained import find, gguf_tokenizer
 from llmath.pretrained.gguf import GGUFFile
 from llmath.tokenizer import (
     SPLITTERS,
@@ -318,7 +318,7 @@ def test_one_long_word_takes_no_quadratic_time():
 
 
 def test_smollm2(file):
-    tokenizer = llama.tokenizer(file)
+    tokenizer = gguf_tokenizer.tokenizer(file)
     assert tokenizer.vocab_size == 49_152
     assert tokenizer.pattern == "smollm"
     assert list(tokenizer.special.values()) == list(range(17))
@@ -379,6 +379,26 @@ def test_text_is_text_and_bytes_are_bytes():
     refused("text is a str, not bytes; bytes go to encode_bytes", tiny().encode, b"a")
     refused("text is a str, not NoneType", tiny().encode, None)
     refused("data is bytes, not str", tiny().encode_bytes, "a")
+
+
+@pytest.mark.usefixtures("untyped")
+def test_what_is_no_table():
+    for tokens in ("ab", ["a", 1], [None]):
+        refused("tokens should be a row of str", Tokenizer, tokens, [], pattern="gpt2")
+    for merges in ("a b", [("a", "b")]):
+        refused("merges should be a row", Tokenizer, ["a"], merges, pattern="gpt2")
+    for special in (["a"], [0.0]):
+        kwargs = {"pattern": "gpt2", "special": special}
+        refused("special should be a row of int", Tokenizer, ["a"], [], **kwargs)
+    for pattern in (None, ["gpt2"], 3):
+        refused("is none of", Tokenizer, ["a"], [], pattern=pattern)
+
+
+@pytest.mark.usefixtures("untyped")
+def test_only_text_is_split():
+    for split in SPLITTERS.values():
+        for text in (b"a", None, ["a"]):
+            refused("text is a str, not", split, text)
 
 
 def test_tables_that_do_not_fit_together():

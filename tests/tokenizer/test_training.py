@@ -233,6 +233,22 @@ def test_what_is_no_text():
     refused(r"character 1 of the text, '\\ud83d', is half", "a\ud83d", 256)
 
 
+@pytest.mark.usefixtures("untyped")
+def test_words_that_cannot_be():
+    def no(words, function, *args, **kwargs):
+        with pytest.raises(ValueError, match=words):
+            function(*args, **kwargs)
+
+    no("'gpt5' is none of", count_words, ["a"], pattern="gpt5")
+    no(r"texts is a row of texts: \['abc'\]", count_words, "abc")
+    no("n_merges=-1 should be", learn_merges, {}, -1)
+    no("n_merges=1.5 should be", learn_merges, {}, 1.5)
+    no("should occur once or more, not 0", learn_merges, {(0, 1): 0}, 1)
+    no("should occur once or more, not 'x'", learn_merges, {(0, 1): "x"}, 1)
+    no("ids outside 0 … 1", learn_merges, {(0, 2): 1}, 1, n_symbols=2)
+    no("ids outside", learn_merges, {(-1, 0): 1}, 1)
+
+
 def test_markers_that_cannot_be():
     refused(r"a row of markers: \['<a>'\]", "abc", 300, special="<a>")
     refused("should differ", "abc", 300, special=["<a>", "<a>"])

@@ -11,25 +11,24 @@ Format: github.com/ggml-org/ggml/blob/master/docs/gguf.md
 import math
 import mmap
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
 
 import numpy as np
 
-from llmath.pretrained.encodings import ENCODINGS, Encoding
+from llmath.pretrained.encodings import ENCODINGS, Encoding, dequantize
 
 # The scalar types of metadata, by their number in the file.
-_SCALARS = {
+SCALARS = {
     0: np.uint8, 1: np.int8, 2: np.uint16, 3: np.int16, 4: np.uint32, 5: np.int32,
     6: np.float32, 7: np.bool_, 10: np.uint64, 11: np.int64, 12: np.float64,
 }  # fmt: skip
-_STRING, _ARRAY = 8, 9
+STRING, ARRAY = 8, 9
+Kind = tuple[int, ...]  # (type,), or (ARRAY, type of the elements)
 _MAX_AXES = 4
 _VERSIONS = (2, 3)
-_AT_ONCE = (
-    2**18
-)  # numbers decoded in one go: what lies between stays in the CPU's cache
 
 
 @dataclass(frozen=True)
@@ -47,27 +46,29 @@ class TensorInfo:
 
 
 class GGUFFile:
-    """An open file: `metadata` by key, `tensors` by name, `read(name)` as float32."""
+    """An open file: `metadata` by key, `tensors` by name, `read(name)` as float32.
+
+    `kinds` says in which types the metadata are stored, for `write_gguf` to keep them.
+    """
 
     def __init__(self, path: str | PathLike) -> None:
         with open(path, "rb") as file:
             if not file.seek(0, 2):
                 raise ValueError(f"{path} is empty")
             self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        self.metadata, self.tensors = _parse(self._bytes)
+        self.metadata, self.kinds, self.tensors = _parse(self._bytes)
 
     def read(self, name: str) -> np.ndarray:
         """The tensor of this name, decoded to float32."""
+        return dequantize(self.stored(name), self.tensors[name].encoding.name)
+
+    def stored(self, name: str) -> np.ndarray:
+        """The tensor of this name as its bytes; the last axis counts bytes."""
         if name not in self.tensors:
             raise ValueError(f"the file holds no tensor {name!r}")
         tensor = self.tensors[name]
         raw = np.frombuffer(self._bytes, np.uint8, tensor.n_bytes, tensor.start)
-        blocks = raw.reshape(-1, tensor.encoding.size)
-        numbers = np.empty((len(blocks), tensor.encoding.numbers), np.float32)
-        step = _AT_ONCE // tensor.encoding.numbers
-        for i in range(0, len(blocks), step):
-            numbers[i : i + step] = tensor.encoding.decode(blocks[i : i + step])
-        return numbers.reshape(tensor.shape)
+        return raw.reshape(*tensor.shape[:-1], -1)
 
 
 class _Cursor:
@@ -120,7 +121,9 @@ class _Cursor:
         return strings
 
 
-def _parse(data: mmap.mmap) -> tuple[dict[str, Any], dict[str, TensorInfo]]:
+def _parse(
+    data: mmap.mmap,
+) -> tuple[dict[str, Any], dict[str, Kind], dict[str, TensorInfo]]:
     cursor = _Cursor(data)
     if cursor.take(4, "the file's mark") != b"GGUF":
         raise ValueError("this is no GGUF file: it does not begin with the mark GGUF")
@@ -133,39 +136,36 @@ def _parse(data: mmap.mmap) -> tuple[dict[str, Any], dict[str, TensorInfo]]:
     n_tensors = cursor.count("tensors", at_least=8 + 4 + 8 + 4 + 8)
     n_values = cursor.count("metadata values", at_least=8 + 4 + 1)
     metadata: dict[str, Any] = {}
+    kinds: dict[str, Kind] = {}
     for _ in range(n_values):
         key = cursor.string("a metadata key")
         if key in metadata:
             raise ValueError(f"the metadata hold {key!r} twice")
-        metadata[key] = _value(cursor, key)
+        kinds[key], metadata[key] = _value(cursor, key)
     listed = [_tensor(cursor) for _ in range(n_tensors)]
-    alignment = _alignment(metadata)
+    alignment = alignment_of(metadata)
     origin = -(-cursor.place // alignment) * alignment
-    return metadata, _place(listed, origin, alignment, len(data))
+    return metadata, kinds, _place(listed, origin, alignment, len(data))
 
 
-def _value(cursor: _Cursor, key: str) -> Any:
+def _value(cursor: _Cursor, key: str) -> tuple[Kind, Any]:
     kind = cursor.u32(key)
-    if kind == _STRING:
-        return cursor.string(key)
-    if kind == _ARRAY:
-        return _array(cursor, key)
-    return _numbers(cursor, kind, 1, key)[0]
-
-
-def _array(cursor: _Cursor, key: str) -> list:
+    if kind == STRING:
+        return (kind,), cursor.string(key)
+    if kind != ARRAY:
+        return (kind,), _numbers(cursor, kind, 1, key)[0]
     kind = cursor.u32(key)
-    if kind == _STRING:
+    if kind == STRING:
         n = cursor.count(f"strings of {key}", at_least=8)
-        return cursor.strings(n, key)
+        return (ARRAY, kind), cursor.strings(n, key)
     n = cursor.count(f"elements of {key}", at_least=1)
-    return _numbers(cursor, kind, n, key)
+    return (ARRAY, kind), _numbers(cursor, kind, n, key)
 
 
 def _numbers(cursor: _Cursor, kind: int, n: int, key: str) -> list:
-    if kind not in _SCALARS:
+    if kind not in SCALARS:
         raise ValueError(f"{key} has the unknown type {kind}")
-    dtype = np.dtype(_SCALARS[kind]).newbyteorder("<")
+    dtype = np.dtype(SCALARS[kind]).newbyteorder("<")
     return np.frombuffer(cursor.take(n * dtype.itemsize, key), dtype).tolist()
 
 
@@ -192,7 +192,8 @@ def _tensor(cursor: _Cursor) -> TensorInfo:
     return TensorInfo(name, shape, encoding, start)
 
 
-def _alignment(metadata: dict[str, Any]) -> int:
+def alignment_of(metadata: Mapping[str, Any]) -> int:
+    """Every tensor begins at a multiple of this many bytes."""
     alignment = metadata.get("general.alignment", 32)
     if type(alignment) is not int or alignment < 1 or alignment & (alignment - 1):
         raise ValueError(f"general.alignment={alignment!r} is not a power of two")

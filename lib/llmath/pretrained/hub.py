@@ -15,35 +15,18 @@ from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType, ModuleType
-from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from llmath.config import ModelConfig
 from llmath.model import Transformer
 from llmath.pretrained import gpt2, llama
+from llmath.pretrained.stored import DRAFT, WEIGHTS, Stored, read_json, some, stored_in
 
 FAMILIES = MappingProxyType({family.MODEL_TYPE: family for family in (gpt2, llama)})
-_CONFIG, _WEIGHTS, _INDEX = (
-    "config.json",
-    "model.safetensors",
-    "model.safetensors.index.json",
-)
-_FLOATS = ("F64", "F32", "F16", "BF16")
-
-
-class _Stored(NamedTuple):
-    """A tensor in an open file, not read yet."""
-
-    file: Any
-    name: str
-    shape: tuple[int, ...]
-
-    def read(self) -> Tensor:
-        return self.file.get_tensor(self.name)
+_CONFIG = "config.json"
 
 
 def load_checkpoint(
@@ -56,7 +39,7 @@ def load_checkpoint(
     """
     if not dtype.is_floating_point:
         raise ValueError(f"weights are floating-point numbers, not {dtype}")
-    fields = _json(Path(folder) / _CONFIG)
+    fields = read_json(Path(folder) / _CONFIG)
     kind = fields.get("model_type")
     if not isinstance(kind, str) or kind not in FAMILIES:
         raise ValueError(
@@ -65,7 +48,7 @@ def load_checkpoint(
         )
     family = FAMILIES[kind]
     config = family.config_from_json(fields)
-    stored = _named(_stored(Path(folder)), family)
+    stored = _named(stored_in(Path(folder)), family)
     head = stored.pop(family.HEAD, None) if config.tie_embeddings else None
     _check_size(config, stored)
     with torch.device("meta"):  # shapes alone: the weights come from the files
@@ -88,8 +71,11 @@ def load_checkpoint(
 def save_checkpoint(model: Transformer, folder: str | PathLike) -> None:
     """Write config.json and model.safetensors, for `load_checkpoint` and transformers.
 
-    Both are written beside their places first and then moved there: a failure on the
-    way leaves what was there before.
+    Both are written beside their places first: a failure on the way leaves what was
+    there before. Then the old config.json is taken away, the weights move, and last of
+    all the new config.json: a computer that stops in between leaves a folder without
+    one, which `load_checkpoint` refuses. Never do new weights lie under an old
+    description, or old ones under a new.
     """
     family = _family(model.config)
     weights = {name: w.detach().cpu() for name, w in model.state_dict().items()}
@@ -104,16 +90,43 @@ def save_checkpoint(model: Transformer, folder: str | PathLike) -> None:
     }
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as beside:
+    with tempfile.TemporaryDirectory(dir=folder, prefix=DRAFT) as beside:
         new = Path(beside)
         contiguous = {name: w.contiguous() for name, w in tensors.items()}
-        save_file(contiguous, new / _WEIGHTS, metadata={"format": "pt"})
+        save_file(contiguous, new / WEIGHTS, metadata={"format": "pt"})
         (new / _CONFIG).write_text(json.dumps(described, indent=2) + "\n", "utf-8")
-        for name in (_WEIGHTS, _CONFIG):
+        for name in (WEIGHTS, _CONFIG):
             with open(new / name, "rb+") as file:
                 os.fsync(file.fileno())
-        for name in (_WEIGHTS, _CONFIG):
-            os.replace(new / name, folder / name)
+        _put(new, folder)
+
+
+def _put(new: Path, folder: Path) -> None:
+    """Move both files to their places; config.json says that the weights are whole."""
+    old = new / "old.json"
+    if (folder / _CONFIG).exists():
+        os.replace(folder / _CONFIG, old)
+        _to_disk(folder)
+    try:
+        os.replace(new / WEIGHTS, folder / WEIGHTS)
+    except OSError:
+        if old.exists():
+            os.replace(old, folder / _CONFIG)  # the old weights are still in place
+        raise
+    _to_disk(folder)
+    os.replace(new / _CONFIG, folder / _CONFIG)
+    _to_disk(folder)
+
+
+def _to_disk(folder: Path) -> None:
+    """What was moved stays moved, and in this order, when the power fails."""
+    if os.name == "nt":
+        return  # which cannot open a folder
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _family(config: ModelConfig) -> ModuleType:
@@ -130,70 +143,9 @@ def _family(config: ModelConfig) -> ModuleType:
     )
 
 
-def _json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing")
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except ValueError as error:  # no JSON, or no UTF-8
-        raise ValueError(f"{path} is no JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise ValueError(f"{path} should hold one JSON object")
-    return found
-
-
-def _stored(folder: Path) -> dict[str, _Stored]:
-    """Every tensor of the folder: of one file, or of the shards that an index lists."""
-    if (folder / _WEIGHTS).is_file():
-        return _opened(folder / _WEIGHTS)
-    if not (folder / _INDEX).is_file():
-        pickled = sorted(p.name for p in folder.glob("*.bin"))
-        note = f" {pickled[0]} is pickled and never opened." if pickled else ""
-        raise FileNotFoundError(f"{folder} has no {_WEIGHTS} and no {_INDEX}.{note}")
-    places = _json(folder / _INDEX).get("weight_map")
-    if not isinstance(places, dict) or not all(map(_is_plain, places.values())):
-        raise ValueError(f"{_INDEX}: weight_map should name files of this folder")
-    shards = {shard: _opened(folder / shard) for shard in sorted({*places.values()})}
-    lost = [name for name, shard in places.items() if name not in shards[shard]]
-    if lost:
-        raise ValueError(
-            f"{_INDEX} promises tensors that its shards lack: {_some(lost)}"
-        )
-    return {name: shards[shard][name] for name, shard in places.items()}
-
-
-def _is_plain(name: Any) -> bool:
-    """The name of a file in the folder itself, leading nowhere else."""
-    return (
-        isinstance(name, str)
-        and name.endswith(".safetensors")
-        and name == Path(name).name
-        and "\\" not in name
-    )
-
-
-def _opened(path: Path) -> dict[str, _Stored]:
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing")
-    try:
-        file = safe_open(path, framework="pt")
-    except SafetensorError as error:
-        raise ValueError(f"{path} is no whole safetensors file: {error}") from error
-    found = {}
-    for name in file.keys():  # noqa: SIM118 – an open file, not a dictionary
-        part = file.get_slice(name)
-        if part.get_dtype() not in _FLOATS:
-            raise ValueError(
-                f"tensor {name!r} is stored as {part.get_dtype()}; weights are read "
-                f"from {', '.join(_FLOATS)}"
-            )
-        found[name] = _Stored(file, name, tuple(part.get_shape()))
-    return found
-
-
-def _named(stored: Mapping[str, _Stored], family: ModuleType) -> dict[str, _Stored]:
+def _named(stored: Mapping[str, Stored], family: ModuleType) -> dict[str, Stored]:
     """By the names that the family gives them, without what is no weight."""
-    found: dict[str, _Stored] = {}
+    found: dict[str, Stored] = {}
     for name, tensor in stored.items():
         full = family.canonical(name)
         if full in found:
@@ -203,7 +155,7 @@ def _named(stored: Mapping[str, _Stored], family: ModuleType) -> dict[str, _Stor
     return found
 
 
-def _check_size(config: ModelConfig, stored: Mapping[str, _Stored]) -> None:
+def _check_size(config: ModelConfig, stored: Mapping[str, Stored]) -> None:
     """No size beyond what is held: a wrong one would take forever to build."""
     held = sum(torch.Size(tensor.shape).numel() for tensor in stored.values())
     limits = {"n_layers": len(stored)}
@@ -218,12 +170,12 @@ def _check_size(config: ModelConfig, stored: Mapping[str, _Stored]) -> None:
             )
 
 
-def _check(stored: Mapping[str, _Stored], wanted: Mapping[str, Tensor]) -> None:
+def _check(stored: Mapping[str, Stored], wanted: Mapping[str, Tensor]) -> None:
     """All tensors are there, in their shapes, and none is left over."""
     missing, extra = wanted.keys() - stored.keys(), stored.keys() - wanted.keys()
     if missing or extra:
         raise ValueError(
-            f"the folder has no tensors {_some(missing)}, and no use for {_some(extra)}"
+            f"the folder has no tensors {some(missing)}, and no use for {some(extra)}"
         )
     wrong = [
         f"{name} has {stored[name].shape} instead of {tuple(w.shape)}"
@@ -231,11 +183,4 @@ def _check(stored: Mapping[str, _Stored], wanted: Mapping[str, Tensor]) -> None:
         if stored[name].shape != tuple(w.shape)
     ]
     if wrong:
-        raise ValueError(f"tensors have the wrong shape: {_some(wrong)}")
-
-
-def _some(names: Any) -> str:
-    """A readable list: the first few, and how many more."""
-    listed = sorted(names)
-    more = f" and {len(listed) - 6} more" if len(listed) > 6 else ""
-    return "; ".join(listed[:6]) + more if listed else "(none)"
+        raise ValueError(f"tensors have the wrong shape: {some(wrong)}")

@@ -11,14 +11,13 @@ def softmax(z, dim=-1):
 
 def causal_mask(query_positions, key_positions):
     """mask_{ts} = (position of s ≤ position of t)"""
-    return np.less_equal.outer(key_positions, query_positions).T
+    return ~np.less(query_positions[..., :, None], key_positions[..., None, :])
 
 
 def sliding_window_mask(query_positions, key_positions, window):
     """mask_{ts} = (p_s is one of p_t, p_t − 1, …, p_t − w + 1)"""
-    return np.array(
-        [np.isin(key_positions, p - np.arange(window)) for p in query_positions]
-    )
+    seen = query_positions[..., :, None] - np.arange(window)
+    return (key_positions[..., None, :, None] == seen[..., :, None, :]).any(axis=-1)
 
 
 def repeat_heads(x, n_heads):
@@ -49,8 +48,9 @@ def online_attention(q, k, v, mask=None, *, chunk=1):
     """O = A V, one key at a time, whatever the chunk"""
     scores, v = attention_scores(q, k), repeat_heads(v, q.shape[1])
     m, total, out = np.full(q.shape[:3], -np.inf), np.zeros(q.shape[:3]), 0 * q
+    seen = np.broadcast_to(True if mask is None else mask, scores.shape)
     for b, h, t, s in np.ndindex(scores.shape):
-        if mask is None or mask[t, s]:
+        if seen[b, h, t, s]:
             row, m_old = (b, h, t), m[b, h, t]
             m[row] = max(m_old, scores[b, h, t, s])
             shrink, e = np.exp(m_old - m[row]), np.exp(scores[b, h, t, s] - m[row])

@@ -15,9 +15,9 @@ def learned_positions(positions, table):
 
 def sinusoidal_positions(positions, d_model, *, base=10_000.0):
     """P_{t,2i} = sin(t θ_i),  P_{t,2i+1} = cos(t θ_i),  θ_i = base^{−2i/D}"""
-    P = np.empty((len(positions), d_model))
-    for t, position in enumerate(positions):
+    P = np.empty((*positions.shape, d_model))
+    for t, position in np.ndenumerate(positions):
         for i in range(d_model // 2):
             angle = position / base ** (2 * i / d_model)
-            P[t, 2 * i], P[t, 2 * i + 1] = np.sin(angle), np.cos(angle)
+            P[*t, 2 * i], P[*t, 2 * i + 1] = np.sin(angle), np.cos(angle)
     return P

@@ -9,15 +9,22 @@ pieces.py       text → pieces, and the letters that stand for bytes in files
 merging.py      piece → ids: merges in the order in which they were learnt
 training.py     pieces → merges
 files.py        tables ↔ disk
+published.py    folder of the hub → tables
 """
 
 import itertools
 import operator
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from os import PathLike
 
-from llmath.tokenizer import files
-from llmath.tokenizer.merging import index_merges, index_tokens, merge
+from llmath.tokenizer import files, published
+from llmath.tokenizer.merging import (
+    Remembered,
+    check_tables,
+    index_merges,
+    index_tokens,
+    merge,
+)
 from llmath.tokenizer.pieces import (
     SPLITTERS,
     VISIBLE,
@@ -49,7 +56,7 @@ class Tokenizer:
     the place of a token is its id, the place of a merge its rank. `pattern` names the
     rule that cuts text into pieces; `special` lists the ids of markers such as
     <|im_end|>, which stand for themselves and never merge. A vocabulary can be learnt
-    (`train`), read (`load`, `from_gpt2_files`) or given.
+    (`train`), read (`load`, `from_folder`, `from_gpt2_files`) or given.
 
     >>> tokenizer = Tokenizer(["a", "b", "ab", "Ġ"], ["a b"], pattern="gpt2")
     >>> tokenizer.encode("ab ba")
@@ -68,6 +75,7 @@ class Tokenizer:
     ) -> None:
         check_pattern(pattern)
         special = set(special)
+        check_tables(tokens, merges, special)
         if outside := sorted(i for i in special if not 0 <= i < len(tokens)):
             raise ValueError(f"special ids {outside} are outside the vocabulary")
         self.vocabulary, self.merges = tuple(tokens), tuple(merges)
@@ -85,7 +93,7 @@ class Tokenizer:
         ids = index_tokens(tokens, special)
         self._byte_ids = [ids.get(char) for char in VISIBLE]
         self._ranks, self._merged = index_merges(merges, ids)
-        self._pieces = _Remembered(self._encode_piece)
+        self._pieces = Remembered(self._encode_piece)
 
     @classmethod
     def train(
@@ -154,6 +162,18 @@ class Tokenizer:
             return cls(**tables)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
+
+    @classmethod
+    def from_folder(cls, folder: str | PathLike) -> "Tokenizer":
+        """The tokenizer of a folder of the hub: tokenizer.json, or GPT-2's two files.
+
+        See `llmath.tokenizer.published` for what is read and what is refused.
+        """
+        tables = published.read_folder(folder)
+        try:
+            return cls(**tables)
+        except ValueError as error:
+            raise ValueError(f"{folder}: {error}") from error
 
     def save(self, path: str | PathLike) -> None:
         """One JSON file with everything; it replaces an older one in one step.
@@ -241,17 +261,4 @@ class Tokenizer:
             raise ValueError(
                 f"token ids run from 0 to {self.vocab_size - 1}; got {outside[:5]}"
             )
-        return ids
-
-
-class _Remembered(dict):
-    """piece → ids, worked out once: texts say the same words again and again"""
-
-    def __init__(self, encode: Callable[[str], list[int]]) -> None:
-        self._encode = encode
-
-    def __missing__(self, piece: str) -> list[int]:
-        ids = self._encode(piece)
-        if len(piece) <= 32 and len(self) < 100_000:
-            self[piece] = ids
         return ids

@@ -20,7 +20,7 @@ def write(path: str | PathLike, tables: dict[str, Any]) -> None:
 
 def read(path: str | PathLike) -> dict[str, Any]:
     """The tables of a file that `write` wrote; any other is refused (ValueError)."""
-    found = _read_json(path)
+    found = read_json(path)
     kind = found.pop("format", None)
     if kind != _FORMAT:
         raise ValueError(f"{path} is of format {kind!r}, not {_FORMAT!r}")
@@ -43,23 +43,30 @@ def read_gpt2(
     """(tokens, merges) from the two files in which GPT-2's vocabulary was published:
     {token: id}, and one merge a line, in order, below a line with the version.
     """
-    ids = _read_json(encoder_json)
-    if any(type(i) is not int for i in ids.values()):
-        raise ValueError(f"{encoder_json} should give each token a whole number")
-    if sorted(ids.values()) != list(range(len(ids))):
-        raise ValueError(
-            f"{encoder_json}: the ids of {len(ids)} tokens should be 0 to "
-            f"{len(ids) - 1}, each once"
-        )
+    ids = read_json(encoder_json)
+    tokens = in_order(ids, encoder_json)
     try:
         lines = Path(vocab_bpe).read_text("utf-8").rstrip("\n").split("\n")
     except UnicodeDecodeError as error:
         raise ValueError(f"{vocab_bpe} is no UTF-8 text: {error}") from error
     first = 1 if lines[0].startswith("#version") else 0
-    return sorted(ids, key=ids.get), lines[first:]
+    return tokens, lines[first:]
 
 
-def _read_json(path: str | PathLike) -> dict[str, Any]:
+def in_order(ids: dict[str, Any], path: str | PathLike) -> list[str]:
+    """The tokens by their ids, which are 0, 1, 2, … and each given once."""
+    if any(type(i) is not int for i in ids.values()):
+        raise ValueError(f"{path} should give each token a whole number")
+    if sorted(ids.values()) != list(range(len(ids))):
+        raise ValueError(
+            f"{path}: the ids of {len(ids)} tokens should be 0 to "
+            f"{len(ids) - 1}, each once"
+        )
+    return sorted(ids, key=ids.get)
+
+
+def read_json(path: str | PathLike) -> dict[str, Any]:
+    """The object of a JSON file."""
     try:
         found = json.loads(Path(path).read_text("utf-8"))
     except (ValueError, RecursionError) as error:

@@ -2,7 +2,7 @@
 
 import heapq
 import itertools
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 
 def merge(
@@ -38,6 +38,22 @@ def merge(
     return [i for i in ids if i is not None]
 
 
+def check_tables(
+    tokens: Sequence[str], merges: Sequence[str], special: Collection[int]
+) -> None:
+    """Refuse tables that hold anything else than text, and ids that are no numbers."""
+    kinds = {
+        "tokens": (tokens, str),
+        "merges": (merges, str),
+        "special": (special, int),
+    }
+    for name, (table, kind) in kinds.items():
+        if isinstance(table, str) or any(not isinstance(x, kind) for x in table):
+            raise ValueError(
+                f"{name} should be a row of {kind.__name__}: {table!r:.80}"
+            )
+
+
 def index_tokens(tokens: Sequence[str], special: Collection[int]) -> dict[str, int]:
     """The id of each token that is no marker."""
     ids: dict[str, int] = {}
@@ -65,3 +81,16 @@ def index_merges(
         if first != rank:
             raise ValueError(f"merges {first} and {rank} are both {line!r}")
     return ranks, merged
+
+
+class Remembered(dict):
+    """piece → ids, worked out once: texts say the same words again and again"""
+
+    def __init__(self, encode: Callable[[str], list[int]]) -> None:
+        self._encode = encode
+
+    def __missing__(self, piece: str) -> list[int]:
+        ids = self._encode(piece)
+        if len(piece) <= 32 and len(self) < 100_000:
+            self[piece] = ids
+        return ids

@@ -17,6 +17,7 @@ def split_gpt2(text: str) -> list[str]:
     >>> split_gpt2("It's 2024 now")
     ['It', "'s", ' 2024', ' now']
     """
+    _check_str(text)
     return _WORDS.findall(text)
 
 
@@ -26,6 +27,7 @@ def split_smollm(text: str) -> list[str]:
     >>> split_smollm("It's 2024 now")
     ['It', "'s", ' ', '2', '0', '2', '4', ' now']
     """
+    _check_str(text)
     return [w for part in _DIGITS_APART.findall(text) for w in _WORDS.findall(part)]
 
 
@@ -60,16 +62,13 @@ def to_bytes(token: str) -> bytes:
 
 def check_pattern(pattern: str) -> None:
     """Refuse the name of a rule of splitting that there is not."""
-    if pattern not in SPLITTERS:
+    if not isinstance(pattern, str) or pattern not in SPLITTERS:
         raise ValueError(f"pattern={pattern!r} is none of {sorted(SPLITTERS)}")
 
 
 def check_text(text: str) -> None:
     """Refuse what has no UTF-8 bytes: other types, halves of surrogate pairs."""
-    if not isinstance(text, str):
-        raise ValueError(
-            f"text is a str, not {type(text).__name__}; bytes go to encode_bytes"
-        )
+    _check_str(text)
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -77,6 +76,13 @@ def check_text(text: str) -> None:
             f"character {error.start} of the text, {text[error.start]!r}, is half "
             f"of a surrogate pair and has no UTF-8 bytes"
         ) from error
+
+
+def _check_str(text: str) -> None:
+    if not isinstance(text, str):
+        raise ValueError(
+            f"text is a str, not {type(text).__name__}; bytes go to encode_bytes"
+        )
 
 
 def any_of(markers: list[str]) -> regex.Pattern:

@@ -18,7 +18,13 @@ import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from llmath.tokenizer.pieces import SPLITTERS, any_of, byte_alphabet, check_text
+from llmath.tokenizer.pieces import (
+    SPLITTERS,
+    any_of,
+    byte_alphabet,
+    check_pattern,
+    check_text,
+)
 
 Pair = tuple[int, int]
 
@@ -34,6 +40,9 @@ def count_words(
     >>> count_words(["a a"])  # "a" once, " a" once; ids of GPT-2: a = 64, space = 220
     {b'@': 1, b'\\xdc@': 1}
     """
+    check_pattern(pattern)
+    if isinstance(texts, str):
+        raise ValueError(f"texts is a row of texts: [{texts!r:.40}]")
     split, counts = SPLITTERS[pattern], Counter()
     markers = any_of(special) if special else None
     for text in texts:
@@ -72,6 +81,7 @@ def learn_merges(
     >>> learn_merges({aab: 3, b: 1}, 5, n_symbols=2)  # aa and ab tie: aa; then aa b
     [(0, 0), (2, 1)]
     """
+    _check_words(words, n_merges, n_symbols)
     chain = _Chain(words)
     counts = chain.counts
     queue = [(-n, pair) for pair, n in counts.items()]
@@ -89,6 +99,19 @@ def learn_merges(
             heapq.heappush(queue, (-counts[born], born))
         merges.append(pair)
     return merges
+
+
+def _check_words(
+    words: Mapping[Sequence[int], int], n_merges: int, n_symbols: int
+) -> None:
+    for name, n in {"n_merges": n_merges, "n_symbols": n_symbols}.items():
+        if not hasattr(n, "__index__") or n < 0:
+            raise ValueError(f"{name}={n!r} should be a whole number from 0")
+    for word, n in words.items():
+        if not hasattr(n, "__index__") or n < 1:
+            raise ValueError(f"word {word!r:.80} should occur once or more, not {n!r}")
+        if len(word) and not 0 <= min(word) <= max(word) < n_symbols:
+            raise ValueError(f"word {word!r:.80} has ids outside 0 … {n_symbols - 1}")
 
 
 class _Chain:
