@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import plotly.graph_objects as go
 
-from llmath.viz import AttentionExplorer, plotly
+from llmath.viz import AttentionExplorer, MaskPlayground, SoftmaxLab, plotly
 
 
 def maps_of(layers, heads, size, *, causal=True, seed=0):
@@ -30,6 +30,33 @@ MAPS = [
     maps_of(LAYERS, HEADS, 7, seed=1),
     maps_of(LAYERS, HEADS, 3, seed=2, causal=False),
 ]
+
+SCORES = [0.5, 3.25, -2.0, 4.5, 1.0, 4.5, -9.0]
+VALUES = np.random.default_rng(4).normal(size=(7, 3)).round(3)
+SHAPE = LAYERS, HEADS
+
+
+def scores(seed: int, shape=SHAPE) -> np.ndarray:
+    return np.random.default_rng(seed).beta(0.6, 2, size=shape)
+
+
+def role(seed: int, shape=SHAPE, **more) -> dict:
+    own = scores(seed, shape)
+    return {
+        "score": own,
+        "low": np.maximum(own - 0.05, 0),
+        "high": np.minimum(own + 0.05, 1),
+        "baselines": {
+            "distractor": scores(seed + 50, shape),
+            "offset": scores(seed + 60, shape),
+        },
+        "n": 40 + seed,
+        "note": "A note.",
+    } | more
+
+
+ROLES = {"subject": role(1), "noun": role(2),
+         "sink": {"score": scores(3), "n": 12}}  # fmt: skip
 
 
 def bars(height):
@@ -67,3 +94,11 @@ def plotted():
     fig = go.Figure(go.Bar(x=["a", "b"], y=[1, 2]))
     fig.update_layout(title="Bars", xaxis_title="token", yaxis_title="score")
     return Shown(plotly, lambda: plotly.plot(fig, alt="Two bars in plotly."))
+
+
+def laboratory(**kwargs):
+    return SoftmaxLab(heads=2, seed=3, **kwargs)
+
+
+def playground(**kwargs):
+    return MaskPlayground.from_seed(base=100.0, **kwargs)
