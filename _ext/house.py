@@ -33,6 +33,9 @@ MENDED = (
     # A list without list items.
     (r'<div role="list" class="citation-list">', '<div class="citation-list">'),
 )  # fmt: skip
+# The arrow in the contents that unfolds a chapter's pages has no words.
+NAMELESS = re.compile("<summary>")
+NAMED = '<summary aria-label="Pages of this chapter">'
 LEFT_OUT = "/* Left out: icons.css draws the icons. */\n"
 
 
@@ -61,6 +64,11 @@ def mend(
     for wrong, right in MENDED:
         if "body" in context:
             context["body"] = re.sub(wrong, right, context["body"])
+    contents = context.get("generate_toctree_html")
+    if contents:
+        context["generate_toctree_html"] = lambda *args, **options: NAMELESS.sub(
+            NAMED, str(contents(*args, **options))
+        )
 
 
 def trim(app: Sphinx, exception: Exception | None) -> None:
@@ -73,6 +81,6 @@ def setup(app: Sphinx) -> dict:
     app.add_config_value("house_theme_options", {}, "html", dict)
     app.connect("config-inited", configure)
     app.connect("html-page-context", lead_to_published, priority=900)
-    app.connect("html-page-context", mend)
+    app.connect("html-page-context", mend, priority=900)
     app.connect("build-finished", trim)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

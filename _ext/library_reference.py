@@ -15,6 +15,7 @@ import pkgutil
 import re
 from collections.abc import Iterator
 from types import ModuleType
+from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
@@ -32,6 +33,7 @@ LISTED = re.compile(r"\w+\.py {2,}\S")
 CODE = re.compile(r"(`[^`]+`)")
 MARKUP = re.compile(r"([*|\\]|_\b)")
 EQUATION = re.compile(rf".*\S\s+\{{({NAME})\}}(.*)")
+PARAMETERS = re.compile(r'<dl>\n(<dd>(?=<em class="sig-param|<span).*</dd>\n)+</dl>')
 TWINS = "reference"  # the functions of the same names, in NumPy: listed once
 
 
@@ -164,6 +166,17 @@ def show(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         )
 
 
+def mend(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Sphinx writes parameters, one to a line, as a list of definitions of nothing."""
+    if "body" in context:
+        context["body"] = PARAMETERS.sub(
+            lambda match: match[0].replace("dd>", "span>").replace("dl>", "span>"),
+            context["body"],
+        )
+
+
 def setup(app: Sphinx) -> dict:
     app.setup_extension("sphinx.ext.autodoc")
     app.config.autodoc_inherit_docstrings = False
@@ -177,4 +190,5 @@ def setup(app: Sphinx) -> dict:
     app.connect("source-read", fill)
     app.connect("autodoc-process-docstring", rewrite)
     app.connect("doctree-resolved", show)
+    app.connect("html-page-context", mend)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
