@@ -7,6 +7,7 @@ import pytest
 
 from llmath import attention, embedding, loss, mlp, norm, rope
 from llmath.mistakes import EXERCISES
+from llmath.mistakes.lookup import LOOKUP
 
 FILES = (attention, embedding, loss, mlp, norm, rope)
 OF_THE_LIBRARY = {
@@ -18,7 +19,8 @@ OF_THE_LIBRARY = {
 
 
 def test_the_formulas_that_readers_write():
-    assert set(EXERCISES) - set(OF_THE_LIBRARY) == {"sharpen", "score_std"}
+    assert set(EXERCISES) - set(OF_THE_LIBRARY) == set(LOOKUP)
+    assert set(LOOKUP) == {"sharpen", "score_std", "kernel_weights", "softmax_jacobian"}
     assert len(OF_THE_LIBRARY) >= 15
 
 
