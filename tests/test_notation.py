@@ -25,7 +25,7 @@ def test_what_is_typeset_is_in_the_table():
 
 
 def test_annotations_use_these_letters_and_no_others():
-    """Single capitals in a shape; words (batch, pairs) and sizes speak for themselves."""
+    """Single capitals in a shape; words (batch) and sizes speak for themselves."""
     for path in LIBRARY.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if not isinstance(node, ast.Subscript):

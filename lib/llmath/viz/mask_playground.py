@@ -97,6 +97,7 @@ class MaskPlayground(LiveFigure):
 
     module = "mask_playground"
     height = 720
+    linked = ("mask", "window", "prefix", "pad", "order", "positions", "token")
     labels = traitlets.List().tag(sync=True)
     tensors = traitlets.Bytes().tag(sync=True)  # q, k, v: float32, little-endian
     base = traitlets.Float(10_000.0).tag(sync=True)
@@ -184,6 +185,13 @@ class MaskPlayground(LiveFigure):
             "prefix": causal | (place < self.prefix),
             "padding": (torch.tensor(at) != self.pad).expand(len(at), -1),
         }[self.mask]
+
+    def choices(self, name: str) -> Any:
+        tokens = len(self.labels)
+        widths = list(range(1, tokens + 1))
+        known = {"window": widths, "prefix": widths, "pad": tokens, "token": tokens}
+        known["order"] = PLACES[:tokens]
+        return known[name] if name in known else super().choices(name)
 
     @traitlets.validate("window", "prefix", "pad", "token")
     def _within(self, proposal: dict[str, Any]) -> int:

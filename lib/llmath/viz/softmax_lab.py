@@ -117,6 +117,9 @@ def tables(heads: int, seed: int) -> dict[str, Any]:
     }
 
 
+OFFERED = {"width": WIDTHS, "tau": TAUS, "sigma": SIGMAS, "n_keys": KEYS}
+
+
 class SoftmaxLab(LiveFigure):
     """Scores, weights, entropy and gradients, as width and scale are moved.
 
@@ -128,6 +131,7 @@ class SoftmaxLab(LiveFigure):
 
     module = "softmax_lab"
     height = 760
+    linked = ("width", "tau", "sigma", "n_keys", "root")
     width = traitlets.Int(64).tag(sync=True)
     tau = traitlets.Float(1.0).tag(sync=True)
     sigma = traitlets.Float(1.0).tag(sync=True)
@@ -169,10 +173,12 @@ class SoftmaxLab(LiveFigure):
     @traitlets.validate("width", "tau", "sigma", "n_keys")
     def _on_the_grid(self, proposal: dict[str, Any]) -> float:
         name, value = proposal["trait"].name, proposal["value"]
-        offered = {"width": WIDTHS, "tau": TAUS, "sigma": SIGMAS, "n_keys": KEYS}
-        if value not in offered[name]:
+        if value not in OFFERED[name]:
             raise ValueError(
-                f"{name} = {value}: the figure holds {offered[name]}; for others call "
+                f"{name} = {value}: the figure holds {OFFERED[name]}; for others call "
                 "llmath.viz.softmax_lab.measure"
             )
         return value
+
+    def choices(self, name: str) -> Any:
+        return list(OFFERED[name]) if name in OFFERED else super().choices(name)
