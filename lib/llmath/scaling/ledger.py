@@ -35,6 +35,7 @@ class Ledger:
         return sum(row.amount for row in self.rows)
 
     def __getitem__(self, part: str) -> int:
+        part = str(part)
         amounts = [
             row.amount
             for row in self.rows
@@ -47,7 +48,7 @@ class Ledger:
 
     def share(self, part: str) -> float:
         """The part's amount as a fraction of the total."""
-        return self[part] / self.total
+        return self[part] / self.total if self.total else 0.0
 
     def markdown(self) -> str:
         """The table in Markdown, for a page."""
