@@ -11,24 +11,12 @@ from typing import Any
 
 def tensors(**given: Any) -> None:
     """Each is a tensor, and all are on one device."""
-    import torch
-
-    first = None
-    for name, x in given.items():
-        if not isinstance(x, torch.Tensor):
-            raise ValueError(f"{name} should be a tensor, got {described(x)}")
-        if first is None:
-            first, device = name, x.device
-        if x.device != device:
-            raise ValueError(
-                f"{first} is on {device} but {name} is on {x.device}: move one of them "
-                f"with .to(…)"
-            )
+    _check_tensors(given)
 
 
 def floats(**given: Any) -> None:
     """Each is a tensor of floating-point numbers, and all are on one device."""
-    tensors(**given)
+    _check_tensors(given)
     for name, x in given.items():
         if not x.is_floating_point():
             raise ValueError(f"{name} needs floating-point numbers, got {x.dtype}")
@@ -38,11 +26,27 @@ def wholes(**given: Any) -> None:
     """Each is a tensor of int32 or int64, and all are on one device."""
     import torch
 
-    tensors(**given)
+    _check_tensors(given)
     for name, x in given.items():
         if x.dtype not in (torch.int64, torch.int32):
             raise ValueError(
                 f"{name} needs whole numbers, int64 or int32, got {x.dtype}"
+            )
+
+
+def _check_tensors(given: dict[str, Any]) -> None:
+    import torch
+
+    first = None
+    for name, x in given.items():
+        if not isinstance(x, torch.Tensor):
+            raise ValueError(f"{name} should be a tensor, got {described(x)}")
+        if first is None:
+            first, device = name, x.device
+        elif x.device != device:
+            raise ValueError(
+                f"{first} is on {device} but {name} is on {x.device}: move one of them "
+                f"with .to(…)"
             )
 
 
