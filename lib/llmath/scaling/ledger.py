@@ -15,6 +15,7 @@ class Row:
 
     @property
     def amount(self) -> int:
+        """How often it is there times what each costs."""
         return self.times * self.each
 
 
@@ -32,6 +33,7 @@ class Ledger:
 
     @property
     def total(self) -> int:
+        """The sum of all rows, in the ledger's unit."""
         return sum(row.amount for row in self.rows)
 
     def __getitem__(self, part: str) -> int:

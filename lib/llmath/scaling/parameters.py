@@ -20,6 +20,7 @@ class Part:
 
     @property
     def size(self) -> int:
+        """How many numbers it holds, once."""
         return self.rows * self.width + self.vector
 
 

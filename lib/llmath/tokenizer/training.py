@@ -118,9 +118,8 @@ def _check_words(
     if not isinstance(words, Mapping):
         raise ValueError(f"words are counted, {{word: times}}; got {words!r:.60}")
     for word, n in words.items():
-        if not isinstance(word, (tuple, bytes)) or not all(
-            isinstance(i, int) for i in word
-        ):
+        row = isinstance(word, tuple) and all(isinstance(i, int) for i in word)
+        if not row and not isinstance(word, bytes):
             raise ValueError(f"a word is a row of ids, got {word!r:.80}")
         if not hasattr(n, "__index__") or n < 1:
             raise ValueError(f"word {word!r:.80} should occur once or more, not {n!r}")
