@@ -290,7 +290,7 @@ def test_online_attention_has_the_same_gradients():
 @pytest.mark.usefixtures("untyped")
 def test_online_attention_refuses_what_attention_does():
     q, k, v = qkv()
-    refused("not 0", online_attention, q, k, v, chunk=0)
+    refused("least 1, got 0", online_attention, q, k, v, chunk=0)
     refused(r"\(4, 5\); 5 queries", online_attention, q, k, v, causal(4, 5))
     refused(
         "query 0 may look at no key", online_attention, q, k, v, causal(5, 5) & False

@@ -310,4 +310,4 @@ def test_refusals():
     with pytest.raises(ValueError, match="2 tokens, but there are 3 positions"):
         rope(vectors(0, 2, 8), at(0, 1, 2), base=1e4)
     with pytest.raises(ValueError, match=r"\(2, 3, 8\), the positions have \(4, 3\)"):
-        rope(vectors(0, 2, 3, 8), torch.zeros(4, 3), base=1e4)
+        rope(vectors(0, 2, 3, 8), torch.zeros(4, 3).long(), base=1e4)

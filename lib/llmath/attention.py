@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from llmath.border import count, floats, of_kind, tensors, wholes
 from llmath.cache import KVCache
 from llmath.config import ModelConfig
 from llmath.probe import Probe, unobserved
@@ -29,7 +30,11 @@ def softmax(z: Float[Tensor, "*shape"], dim: int = -1) -> Float[Tensor, "*shape"
     """softmax(z)_i = e^{z_i} / Σ_j e^{z_j}   {eq:softmax}; Bridle 1990
 
     The largest z is subtracted first: the quotient is the same, and no e^z overflows.
+    A row with NaN or ∞ in it gives NaN; one without any number is refused.
     """
+    floats(z=z)
+    if not -z.ndim <= dim < z.ndim or not z.shape[dim]:
+        raise ValueError(f"no numbers along axis {dim} of the shape {tuple(z.shape)}")
     e = torch.exp(z - z.amax(dim, keepdim=True).detach())
     return e / e.sum(dim, keepdim=True)
 
@@ -40,7 +45,9 @@ def causal_mask(
     """mask_{ts} = (p_s ≤ p_t)   {eq:causal-mask}; Vaswani et al. 2017, §3.2.3
 
     True where the query at position p_t may look at the key at p_s: itself or the past.
+    Positions are whole numbers; rows of them pair.
     """
+    _check_positions(query_positions, key_positions)
     return key_positions[..., None, :] <= query_positions[..., :, None]
 
 
@@ -53,10 +60,8 @@ def sliding_window_mask(
 
     The causal mask cut off behind the last `window` positions, a token's own included.
     """
-    if isinstance(window, bool) or not isinstance(window, int) or window < 1:
-        raise ValueError(
-            f"a window is a whole number of at least 1 position, got {window!r}"
-        )
+    _check_positions(query_positions, key_positions)
+    count(window=window)
     distance = query_positions[..., :, None] - key_positions[..., None, :]
     return (distance >= 0) & (distance < window)
 
@@ -66,7 +71,9 @@ def is_triangle(mask: Mask) -> bool:
 
     A compiled graph cannot depend on values: there the answer is no.
     """
-    if torch.compiler.is_compiling() or mask.ndim > 2 or mask.shape[0] != mask.shape[1]:
+    tensors(mask=mask)
+    T = mask.shape[0] if mask.ndim else 0
+    if torch.compiler.is_compiling() or mask.shape != (T, T):
         return False
     return torch.equal(mask, torch.ones_like(mask).tril())
 
@@ -77,6 +84,13 @@ def repeat_heads(x: Keys, n_heads: int) -> Float[Tensor, "B H S E"]:
     Query heads share key heads: one for each of the H query heads; with G = H, x
     itself.
     """
+    tensors(x=x)
+    count(n_heads=n_heads)
+    if x.ndim != 4 or not x.shape[1] or n_heads % x.shape[1]:
+        raise ValueError(
+            f"{n_heads} query heads cannot share those of the shape {tuple(x.shape)} "
+            f"(B, G, S, E) evenly: H must be a multiple of G"
+        )
     repeats = n_heads // x.shape[1]
     return x if repeats == 1 else x.repeat_interleave(repeats, dim=1)
 
@@ -102,7 +116,7 @@ def attention_weights(
     scores = probe("scores", attention_scores(q, k))
     _check_scores(scores)
     if mask is not None:
-        _check_mask(mask, len(q), *scores.shape[-2:])
+        _check_mask(mask, q, k)
         scores = scores.masked_fill(~mask, -math.inf)
     return softmax(scores)
 
@@ -124,6 +138,10 @@ def attention(
     mask is known to be one (`is_triangle`), and the kernel need not read it.
     """
     _check_heads(q, k, v)
+    if triangle and (mask is None or mask.shape != (q.shape[2],) * 2):
+        raise ValueError(
+            f"triangle=True speaks of a mask {(q.shape[2],) * 2} that is given as well"
+        )
     if impl == "online":
         return online_attention(q, k, v, mask)
     if impl == "sdpa":
@@ -144,10 +162,9 @@ def online_attention(
     raise m, both shrink by e^{m_old − m}.
     """
     _check_heads(q, k, v)
-    if chunk < 1:
-        raise ValueError(f"keys come at least one at a time, not {chunk}")
+    count(chunk=chunk)
     if mask is not None:
-        _check_mask(mask, len(q), q.shape[2], k.shape[2])
+        _check_mask(mask, q, k)
     m = q.new_full((*q.shape[:3], 1), torch.finfo(q.dtype).min)  # −∞ would give ∞ − ∞
     total, out = torch.zeros_like(m), torch.zeros_like(q)
     for start in range(0, k.shape[2], chunk):
@@ -167,7 +184,7 @@ def _sdpa(q: Queries, k: Keys, v: Keys, mask: Mask | None, triangle: bool) -> Qu
     if triangle:
         mask = None
     if mask is not None:
-        _check_mask(mask, len(q), q.shape[2], k.shape[2])
+        _check_mask(mask, q, k)
     return F.scaled_dot_product_attention(
         q, k, v, attn_mask=mask, is_causal=triangle, enable_gqa=True
     )
@@ -182,6 +199,7 @@ class Attention(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
+        of_kind(ModelConfig, config=config)
         self.config = config
         d, d_kv = config.d_model, config.n_kv_heads * config.d_head
         self.w_q = nn.Linear(d, d, bias=config.bias)
@@ -224,11 +242,12 @@ class Attention(nn.Module):
 def _check_heads(q: Tensor, k: Tensor, v: Tensor | None = None) -> None:
     """The borders of this file: what does not fit is refused with its numbers."""
     others = {"k": k} if v is None else {"k": k, "v": v}
+    floats(q=q, **others)
     for name, x in ({"q": q} | others).items():
-        if x.ndim != 4:
+        if x.ndim != 4 or not x.shape[1] or not x.shape[3]:
             raise ValueError(
-                f"{name} needs the four axes batch, heads, tokens, width; "
-                f"its shape is {tuple(x.shape)}"
+                f"{name} needs the four axes batch, heads, tokens, width, with a head "
+                f"and a width; its shape is {tuple(x.shape)}"
             )
     for name, x in others.items():
         if q.dtype != x.dtype:
@@ -252,8 +271,17 @@ def _check_heads(q: Tensor, k: Tensor, v: Tensor | None = None) -> None:
         )
 
 
+def _check_positions(queries: Tensor, keys: Tensor) -> None:
+    wholes(query_positions=queries, key_positions=keys)
+    if not queries.ndim or queries.shape[:-1] != keys.shape[:-1]:
+        raise ValueError(
+            f"positions of queries and of keys need the same rows, (T) and (S) or "
+            f"(B, T) and (B, S); got {tuple(queries.shape)} and {tuple(keys.shape)}"
+        )
+
+
 def _check_scores(scores: Tensor) -> None:
-    if torch.compiler.is_compiling() or not scores.numel():
+    if torch.compiler.is_compiling() or not scores.numel() or scores.is_meta:
         return  # a look at the values would break a compiled graph
     if torch.stack(torch.aminmax(scores)).isfinite().all():  # NaN passes through both
         return
@@ -268,7 +296,9 @@ def _check_scores(scores: Tensor) -> None:
     )
 
 
-def _check_mask(mask: Tensor, B: int, T: int, S: int) -> None:
+def _check_mask(mask: Tensor, q: Tensor, k: Tensor) -> None:
+    tensors(q=q, mask=mask)
+    B, T, S = q.shape[0], q.shape[2], k.shape[2]
     if mask.dtype != torch.bool:
         raise ValueError(f"a mask says True where looking is allowed; got {mask.dtype}")
     if mask.shape not in ((T, S), (B, 1, T, S)):
@@ -276,7 +306,7 @@ def _check_mask(mask: Tensor, B: int, T: int, S: int) -> None:
             f"the mask has shape {tuple(mask.shape)}; {T} queries and {S} keys need "
             f"{(T, S)}, or {(B, 1, T, S)} where the {B} rows of the batch differ"
         )
-    if torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or mask.is_meta:
         return
     if mask.all() or (sees := mask.any(dim=-1)).all():
         return

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from llmath.border import count, floats, wholes
 from llmath.embedding import PADDING
 
 New = Float[Tensor, "B G T E"]
@@ -40,6 +41,7 @@ class KVCache:
 
     def extend(self, layer: int, k: New, v: New) -> tuple[All, All]:
         """Write new keys and values behind the old ones; return all of them."""
+        self._check_new(layer, k, v)
         if torch.is_grad_enabled() and (k.requires_grad or v.requires_grad):
             raise ValueError(
                 "a cache holds values, not gradients: run under torch.no_grad(), "
@@ -67,13 +69,33 @@ class KVCache:
 
     def commit(self, positions: Int[Tensor, "*rows T"]) -> None:
         """The pass is complete: its tokens, at these positions, are now remembered."""
+        wholes(positions=positions)
         self._positions = self.followed_by(positions)
 
     def select(self, rows: Int[Tensor, " B"]) -> None:
         """Keep these rows of the batch, in this order; one may be taken repeatedly."""
+        wholes(rows=rows)
+        B = self._stores[0].shape[1] if self._stores else 0
+        if rows.ndim != 1 or ((rows < 0) | (rows >= B)).any():
+            raise ValueError(
+                f"rows are some of 0 … {B - 1} of the batch; got {rows.tolist()!r:.60}"
+            )
         self._stores = [store[:, rows] for store in self._stores]
         if self.positions.ndim > 1:
             self._positions = self.positions[rows]
+
+    def _check_new(self, layer: int, k: New, v: New) -> None:
+        count(0, layer=layer)
+        floats(k=k, v=v)
+        if k.ndim != 4 or k.shape != v.shape or k.dtype != v.dtype:
+            raise ValueError(
+                f"every key needs one value, both (B, G, T, E) of one dtype; got "
+                f"{tuple(k.shape)} of {k.dtype} and {tuple(v.shape)} of {v.dtype}"
+            )
+        if layer > len(self._stores):
+            raise ValueError(
+                f"layers come in order: the next is {len(self._stores)}, not {layer}"
+            )
 
     def _room(self, layer: int, k: New, end: int) -> Tensor:
         """This layer's store, with room for at least `end` tokens shaped like k."""

@@ -51,6 +51,9 @@ class RopeScaling:
                 raise ValueError(
                     f"{name} of {self.kind} must be positive, got {value!r}"
                 )
+        context = self.original_context
+        if context is not None and not isinstance(context, int):
+            raise ValueError(f"original_context counts positions, got {context!r}")
         if self.kind == "llama3" and not self.low < self.high:
             raise ValueError(f"low={self.low} must be less than high={self.high}")
 
@@ -154,8 +157,14 @@ def preset(name: str, **changes: Any) -> ModelConfig:
 
     Shapes alone: `pretrained.load` brings weights.
     """
-    if name not in PRESETS:
+    if not isinstance(name, str) or name not in PRESETS:
         raise ValueError(f"no preset {name!r}; there is {', '.join(PRESETS)}")
+    known = [field.name for field in fields(ModelConfig)]
+    if unknown := changes.keys() - set(known):
+        raise ValueError(
+            f"a configuration has no {', '.join(sorted(unknown))}; it has "
+            f"{', '.join(known)}"
+        )
     return replace(PRESETS[name], **changes)
 
 

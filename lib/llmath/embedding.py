@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from llmath.border import count, floats, of_kind, positive, tensors, wholes
 from llmath.config import ModelConfig
 
 # Where a token stands that only fills up a batch of texts of different lengths: behind
@@ -18,15 +19,21 @@ def embed(
 
     A token id outside 0 … V − 1 has no row and is refused.
     """
+    _check_table(table)
     check_ids(ids, table.shape[0])
+    tensors(ids=ids, table=table)
     return table[ids]
 
 
 def check_ids(ids: Tensor, vocab_size: int) -> None:
     """Refuse what is not a token id, naming it: the border between text and tensors."""
-    if ids.is_floating_point() or ids.is_complex() or ids.dtype == torch.bool:
-        raise ValueError(f"token ids are whole numbers, got dtype {ids.dtype}")
-    if torch.compiler.is_compiling():
+    tensors(ids=ids)
+    if ids.dtype not in (torch.int64, torch.int32):
+        raise ValueError(
+            f"token ids are whole numbers, got dtype {ids.dtype}; "
+            f"int64 and int32 are read"
+        )
+    if torch.compiler.is_compiling() or ids.is_meta:
         return  # a look at the values would break the compiled graph
     outside = (ids < 0) | (ids >= vocab_size)
     if outside.any():
@@ -47,7 +54,10 @@ def learned_positions(
     Learned like the table of tokens. The table has a row for each of the positions
     0 … S − 1 of the model's context, and none beyond.
     """
-    if not torch.compiler.is_compiling():
+    _check_table(table)
+    wholes(positions=positions)
+    tensors(positions=positions, table=table)
+    if positions.numel() and not (torch.compiler.is_compiling() or positions.is_meta):
         low, high = int(positions.min()), int(positions.max())
         if low < 0 or high >= len(table):
             raise ValueError(
@@ -70,6 +80,11 @@ def sinusoidal_positions(
     pair by the angle s θ_i, wherever it stood: P_{t+s} is a linear function of P_t, the
     same for every t.
     """
+    wholes(positions=positions)
+    count(d_model=d_model)
+    positive(base=base)
+    if not dtype.is_floating_point:
+        raise ValueError(f"sines are floating-point numbers, not {dtype}")
     if d_model % 2:
         raise ValueError(f"sines and cosines come in pairs; the width {d_model} is odd")
     i = torch.arange(d_model // 2, device=positions.device, dtype=dtype)
@@ -77,11 +92,20 @@ def sinusoidal_positions(
     return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(-2)
 
 
+def _check_table(table: Tensor) -> None:
+    floats(table=table)
+    if table.ndim != 2:
+        raise ValueError(
+            f"a table has rows and columns; its shape is {tuple(table.shape)}"
+        )
+
+
 class Embedding(nn.Module):
     """The table W_E (V × D), zero until a model draws or loads its weights."""
 
     def __init__(self, vocab_size: int, d_model: int) -> None:
         super().__init__()
+        count(vocab_size=vocab_size, d_model=d_model)
         self.weight = nn.Parameter(torch.zeros(vocab_size, d_model))
 
     def forward(self, ids: Int[Tensor, "*batch T"]) -> Float[Tensor, "*batch T D"]:
@@ -123,5 +147,6 @@ class SinusoidalPositions(nn.Module):
 
 def build_positions(config: ModelConfig) -> nn.Module | None:
     """Adds to each embedding what stands for its place; None where nothing does."""
+    of_kind(ModelConfig, config=config)
     kinds = {"learned": LearnedPositions, "sinusoidal": SinusoidalPositions}
     return kinds[config.position](config) if config.position in kinds else None

@@ -28,7 +28,7 @@ def check(name: str, fn: Callable[..., Any]) -> bool:
 
     Whatever `fn` does (raise, return nothing, return nonsense), a sentence says so.
     """
-    if name not in EXERCISES:
+    if not isinstance(name, str) or name not in EXERCISES:
         raise ValueError(f"there is no exercise {name!r}; there is {_list(EXERCISES)}")
     exercise = EXERCISES[name]
     problem = _problem(exercise, fn)

@@ -12,8 +12,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from llmath.border import count, described, number, of_kind
 from llmath.cache import KVCache
-from llmath.embedding import PADDING
+from llmath.embedding import PADDING, check_ids
 from llmath.model import Transformer
 from llmath.sampling import Sampling, next_id
 
@@ -43,6 +44,7 @@ def generate(
     chance plays a part, that holds for a list of generators, one for each prompt; a
     single one serves them in turn.
     """
+    stop = _stops(stop)
     if not _is_batch(ids):
         return generate(
             model, [ids], n, generator=generator, stop=stop, impl=impl, **rules
@@ -94,11 +96,12 @@ def beam_search(
     their probability, which shrinks with every token; at 1 by the mean per token. One
     beam is `generate` without a temperature. A list of prompts gives a list of answers.
     """
+    stop = _stops(stop)
     if not _is_batch(ids):
         options = {"length_penalty": length_penalty, "stop": stop, "impl": impl}
         return beam_search(model, [ids], n, beams=beams, **options)[0]
-    if beams < 1:
-        raise ValueError(f"at least one beam is followed, not {beams}")
+    count(beams=beams)
+    number(length_penalty=length_penalty)
     if not 0 <= length_penalty < float("inf"):
         raise ValueError(f"a length penalty is 0 or more, got {length_penalty}")
     new, cache = _checked(model, ids, n), KVCache()
@@ -106,6 +109,8 @@ def beam_search(
     open_ones = [search for search in searches if not search.done]
     while open_ones:
         log_p = _next_logits(model, new, cache, impl).double().log_softmax(-1)
+        if log_p.isnan().any():
+            raise ValueError("no text is likelier than another: the logits hold NaN")
         rows, start = [], 0
         for search in open_ones:
             end = start + len(search.open)
@@ -189,22 +194,44 @@ def _next_logits(
 
 
 def _is_batch(ids: Ids | Sequence[Ids]) -> bool:
+    if not isinstance(ids, Sequence) or isinstance(ids, (str, bytes)):
+        raise ValueError(
+            f"ids are a list of whole numbers, or a list of such lists; got "
+            f"{described(ids)}. Of a tensor: ids.tolist()"
+        )
     return len(ids) > 0 and isinstance(ids[0], Sequence)
+
+
+def _stops(stop: Collection[int]) -> frozenset[int]:
+    if not isinstance(stop, Collection) or not all(isinstance(i, int) for i in stop):
+        raise ValueError(f"stop is a list of token ids, got {stop!r:.60}")
+    return frozenset(stop)
 
 
 def _checked(model: Transformer, prompts: Sequence[Ids], n: int) -> list[list[int]]:
     """The prompts as lists of their own; refused where they cannot be continued."""
-    texts, limit = [list(prompt) for prompt in prompts], model.config.context_length
-    if not all(texts):
-        raise ValueError("a continuation needs at least one token to begin from")
-    if n < 0:
-        raise ValueError(f"cannot generate {n} tokens")
+    of_kind(Transformer, model=model)
+    limit = model.config.context_length
+    texts = [_checked_prompt(prompt, model.config.vocab_size) for prompt in prompts]
+    if not isinstance(n, int) or n < 0:
+        raise ValueError(f"cannot generate {described(n)} tokens")
     longest = max(map(len, texts))
     if longest + n > limit:
         raise ValueError(
             f"{longest} tokens and {n} more exceed the model's context of {limit}"
         )
     return texts
+
+
+def _checked_prompt(prompt: Ids, vocab_size: int) -> list[int]:
+    if not isinstance(prompt, Sequence) or not all(
+        hasattr(i, "__index__") for i in prompt
+    ):
+        raise ValueError(f"a prompt is a list of whole numbers, got {prompt!r:.60}")
+    if not prompt:
+        raise ValueError("a continuation needs at least one token to begin from")
+    check_ids(torch.tensor(prompt), vocab_size)
+    return list(map(int, prompt))
 
 
 def _one_each(generator: Generators, B: int) -> Sequence[torch.Generator | None]:

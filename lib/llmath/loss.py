@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from llmath.border import floats, tensors
 from llmath.embedding import check_ids
 
 
@@ -14,7 +15,9 @@ def surprisal(
 
     One number per token, in nats: how unexpected the model found it.
     """
-    if logits.shape[:-1] != targets.shape:
+    floats(logits=logits)
+    tensors(logits=logits, targets=targets)
+    if not logits.ndim or logits.shape[:-1] != targets.shape:
         raise ValueError(
             f"each target needs its own logits: targets have shape "
             f"{tuple(targets.shape)}, logits {tuple(logits.shape)}"
@@ -31,6 +34,7 @@ def cross_entropy(
 
     Targets are the ids moved by one: `cross_entropy(model(ids)[:, :-1], ids[:, 1:])`.
     """
+    each = surprisal(logits, targets)
     if not targets.numel():
         raise ValueError("the mean over no targets is not a number")
-    return surprisal(logits, targets).mean()
+    return each.mean()

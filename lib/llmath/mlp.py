@@ -6,12 +6,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from llmath.border import floats, of_kind
 from llmath.config import ModelConfig
 from llmath.probe import Probe
 
 
 def silu(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """silu(x) = x σ(x) = x / (1 + e^{−x})   {eq:silu}; Elfwing et al. 2018, eq. 3"""
+    floats(x=x)
     return x * torch.sigmoid(x)
 
 
@@ -22,6 +24,12 @@ def swiglu(
 
     Takes the two products, x W_gate and x W_up.
     """
+    floats(gate=gate, up=up)
+    if gate.shape != up.shape:
+        raise ValueError(
+            f"gate and up are multiplied number by number; their shapes are "
+            f"{tuple(gate.shape)} and {tuple(up.shape)}"
+        )
     return silu(gate) * up
 
 
@@ -30,6 +38,7 @@ def gelu(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
 
     Φ(x) is the chance that a standard normal number lies below x.
     """
+    floats(x=x)
     phi = (1 + torch.erf(x / math.sqrt(2))) / 2  # first: 2x may not fit into float16
     return x * phi
 
@@ -40,6 +49,7 @@ def gelu_tanh(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     Hendrycks & Gimpel 2016, §2; what GPT-2 was trained with. It differs from `gelu` by
     less than 0.0005 everywhere.
     """
+    floats(x=x)
     phi = (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2
     return x * phi
 
@@ -81,4 +91,5 @@ class GeluMLP(nn.Module):
 
 def build_mlp(config: ModelConfig) -> nn.Module:
     """The feed-forward layer that the configuration asks for."""
+    of_kind(ModelConfig, config=config)
     return SwiGLU(config) if config.mlp == "swiglu" else GeluMLP(config)

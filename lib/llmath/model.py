@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from llmath.attention import Mask, causal_mask, is_triangle, sliding_window_mask
 from llmath.block import Block
+from llmath.border import count, floats, of_kind, tensors
 from llmath.cache import KVCache
 from llmath.config import ModelConfig
 from llmath.embedding import PADDING, Embedding, build_positions
@@ -28,6 +29,8 @@ class Transformer(nn.Module):
 
     def __init__(self, config: ModelConfig, *, seed: int = 0) -> None:
         super().__init__()
+        of_kind(ModelConfig, config=config)
+        count(0, seed=seed)
         self.config = config
         with torch.random.fork_rng(devices=[]):  # PyTorch's layers draw when made
             self.embedding = Embedding(config.vocab_size, config.d_model)
@@ -68,11 +71,7 @@ class Transformer(nn.Module):
         impl: str = "explicit",
     ) -> Float[Tensor, "B T D"]:
         """The residual stream after the last block, before the last norm."""
-        if ids.ndim != 2 or ids.shape[1] == 0:
-            raise ValueError(
-                f"ids need the shape (batch, tokens), with at least one token; got "
-                f"{tuple(ids.shape)}. For one text: torch.tensor([encode(text)])"
-            )
+        self._check_input(ids, cache)
         positions = self._positions(ids, positions, cache)
         mask = self._mask(positions, cache)
         x = self.embedding(ids)
@@ -91,7 +90,21 @@ class Transformer(nn.Module):
     def unembed(self, x: Float[Tensor, "*batch D"]) -> Float[Tensor, "*batch V"]:
         """logits = norm(x) W_U; of an earlier layer's residual, the "logit lens"."""
         table = self.embedding if self.config.tie_embeddings else self.unembedding
+        floats(x=x)
+        tensors(weights=table.weight, x=x)
+        if x.dtype != table.weight.dtype:
+            raise ValueError(f"the weights are {table.weight.dtype}, x is {x.dtype}")
         return nn.functional.linear(self.norm(x), table.weight)
+
+    def _check_input(self, ids: Tensor, cache: KVCache | None) -> None:
+        tensors(weights=self.embedding.weight, ids=ids)
+        if ids.ndim != 2 or not ids.numel():
+            raise ValueError(
+                f"ids need the shape (batch, tokens), with at least one token; got "
+                f"{tuple(ids.shape)}. For one text: torch.tensor([encode(text)])"
+            )
+        if cache is not None:
+            of_kind(KVCache, cache=cache)
 
     def _mask(self, positions: Tensor, cache: KVCache | None) -> Mask:
         seen = positions if cache is None else cache.followed_by(positions)
@@ -124,7 +137,9 @@ class Transformer(nn.Module):
             return (
                 counted if cache is None else start.to(ids.device)[..., None] + counted
             )
-        if positions.shape not in ((T,), ids.shape) or positions.is_floating_point():
+        of_kind(Tensor, positions=positions)
+        integer = positions.dtype in (torch.int64, torch.int32)
+        if positions.shape not in ((T,), ids.shape) or not integer or positions.is_meta:
             raise ValueError(
                 f"positions need one whole number for each of the {T} tokens; got "
                 f"shape {tuple(positions.shape)}, {positions.dtype}"

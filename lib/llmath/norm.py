@@ -4,6 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from llmath.border import count, floats, number, of_kind
 from llmath.config import ModelConfig
 
 
@@ -15,10 +16,7 @@ def rms_norm(
     The mean square is taken in float32 at least: the square of a large float16 number
     overflows, and a bfloat16 mean keeps three digits.
     """
-    if gain.shape != x.shape[-1:]:
-        raise ValueError(
-            f"x has vectors of width {x.shape[-1]}, the gain has {tuple(gain.shape)}"
-        )
+    _check(x, eps, gain=gain)
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
     inverse_rms = (wide.square().mean(dim=-1, keepdim=True) + eps).rsqrt()
     return (wide * inverse_rms).to(x.dtype) * gain
@@ -36,12 +34,7 @@ def layer_norm(
     μ is the mean of x and σ² = mean((x − μ)²), over D and not D − 1. Both are taken in
     float32 at least, as in `rms_norm`.
     """
-    for name, given in {"gain": gain, "bias": bias}.items():
-        if given is not None and given.shape != x.shape[-1:]:
-            raise ValueError(
-                f"x has vectors of width {x.shape[-1]}, the {name} has "
-                f"{tuple(given.shape)}"
-            )
+    _check(x, eps, gain=gain, **({} if bias is None else {"bias": bias}))
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
     centred = wide - wide.mean(dim=-1, keepdim=True)
     inverse_deviation = (centred.square().mean(dim=-1, keepdim=True) + eps).rsqrt()
@@ -49,11 +42,25 @@ def layer_norm(
     return y if bias is None else y + bias
 
 
+def _check(x: Tensor, eps: float, **given: Tensor) -> None:
+    floats(x=x, **given)
+    number(eps=eps)
+    if not 0 <= eps < float("inf"):
+        raise ValueError(f"eps is 0 or more, got {eps}")
+    for name, vector in given.items():
+        if not x.ndim or not x.shape[-1] or vector.shape != x.shape[-1:]:
+            raise ValueError(
+                f"x has vectors of width {x.shape[-1] if x.ndim else 0}, the {name} "
+                f"has {tuple(vector.shape)}"
+            )
+
+
 class RMSNorm(nn.Module):
     """Owns the gain g of `rms_norm`, which starts at 1."""
 
     def __init__(self, d_model: int, *, eps: float) -> None:
         super().__init__()
+        count(d_model=d_model)
         self.weight = nn.Parameter(torch.ones(d_model))
         self.eps = eps
 
@@ -66,6 +73,7 @@ class LayerNorm(nn.Module):
 
     def __init__(self, d_model: int, *, eps: float, bias: bool = True) -> None:
         super().__init__()
+        count(d_model=d_model)
         self.weight = nn.Parameter(torch.ones(d_model))
         self.bias = nn.Parameter(torch.zeros(d_model)) if bias else None
         self.eps = eps
@@ -76,6 +84,7 @@ class LayerNorm(nn.Module):
 
 def build_norm(config: ModelConfig) -> nn.Module:
     """The norm that the configuration asks for; without one, the identity."""
+    of_kind(ModelConfig, config=config)
     if config.norm_position == "none":
         return nn.Identity()
     if config.norm == "layer":

@@ -143,7 +143,7 @@ def _chosen(
     names: list[str], replacements: Mapping[str, Replacement]
 ) -> dict[str, Replacement]:
     """Which probe gets which replacement: each one at most."""
-    if not replacements:
+    if not replacements or not isinstance(replacements, Mapping):
         raise ValueError(f"say what to replace; there is {_some(names)}")
     chosen: dict[str, Replacement] = {}
     asked: dict[str, str] = {}
@@ -195,11 +195,14 @@ def _listen(activations: Activations, name: str) -> Callable[..., None]:
 
 
 def _probes(model: nn.Module) -> list[tuple[str, Probe]]:
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"a model is an nn.Module, got {model!r:.40}")
     return [(n, m) for n, m in model.named_modules() if isinstance(m, Probe)]
 
 
 def _matching(names: list[str], pattern: str) -> list[str]:
-    chosen = [name for name in names if fnmatchcase(name, pattern)]
+    named = isinstance(pattern, str)
+    chosen = [name for name in names if named and fnmatchcase(name, pattern)]
     if not chosen:
         raise ValueError(f"no probe matches {pattern!r}; there is {_some(names)}")
     return chosen

@@ -22,6 +22,7 @@ import torch
 from jaxtyping import Complex, Float, Int
 from torch import Tensor
 
+from llmath.border import count, floats, number, of_kind, positive, tensors, wholes
 from llmath.config import RopeScaling
 
 PAIRS = ("interleaved", "half-split")
@@ -41,10 +42,18 @@ def rope_frequencies(
     Slowed as `scaling` says. Radians from one position to the next, for i = 0 … E/2 −
     1.
     """
+    count(d_head=d_head)
+    positive(base=base)
+    if d_head % 2 or dtype not in (torch.float32, torch.float64):
+        raise ValueError(
+            f"pairs need an even width, and angles float32 or float64; got "
+            f"d_head={d_head} and {dtype}"
+        )
     i = torch.arange(d_head // 2, device=device, dtype=dtype)
     theta = base ** (-2 * i / d_head)
     if scaling is None:
         return theta
+    of_kind(RopeScaling, scaling=scaling)
     if scaling.kind == "linear":
         return slow_evenly(theta, factor=scaling.factor)
     return slow_llama3(
@@ -60,6 +69,8 @@ def slow_evenly(
     theta: Float[Tensor, " pairs"], *, factor: float
 ) -> Float[Tensor, " pairs"]:
     """θ'_i = θ_i / s   {eq:slow-evenly}; Chen et al. 2023, eq. 4"""
+    floats(theta=theta)
+    positive(factor=factor)
     return theta / factor
 
 
@@ -78,6 +89,10 @@ def slow_llama3(
     of more than `high` turns stay as they are, those of fewer than `low` are slowed by
     the whole factor s.
     """
+    floats(theta=theta)
+    positive(factor=factor, low=low, high=high, original_context=original_context)
+    if not low < high:
+        raise ValueError(f"low={low} must be less than high={high}")
     turns = original_context * theta / (2 * math.pi)
     gamma = ((turns - low) / (high - low)).clamp(0, 1)
     return (1 - gamma) * theta / factor + gamma * theta
@@ -89,7 +104,10 @@ def ntk_base(base: float, *, d_head: int, factor: float) -> float:
     The first pair turns as before, the last one s times slower, the others in between.
     A model scaled so is one with another `rope_base`.
     """
-    if d_head < 4 or d_head % 2 or not factor > 0:
+    count(d_head=d_head)
+    positive(base=base)
+    number(factor=factor)
+    if d_head < 4 or d_head % 2 or not 0 < factor < math.inf:
         raise ValueError(
             f"an even width of at least 4 and a positive factor are needed, got "
             f"d_head={d_head} and factor={factor}"
@@ -109,6 +127,7 @@ def rope_angles(
 
     Never in half precision: at position 8,000 a bfloat16 angle is wrong by up to 16.
     """
+    wholes(positions=positions)
     theta = rope_frequencies(
         d_head, base=base, scaling=scaling, dtype=dtype, device=positions.device
     )
@@ -150,7 +169,7 @@ def rope(
     """
     if pairs not in PAIRS:
         raise ValueError(f"pairs={pairs!r} is not built; there is {', '.join(PAIRS)}")
-    _check(x, positions)
+    _check(x, positions, turns)
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
     if turns is None:
         how = {"base": base, "scaling": scaling, "dtype": wide.dtype}
@@ -164,7 +183,15 @@ def rope(
     return torch.view_as_real(turned).flatten(-2).to(x.dtype)
 
 
-def _check(x: Tensor, positions: Tensor) -> None:
+def _check(x: Tensor, positions: Tensor, turns: Tensor | None) -> None:
+    floats(x=x)
+    wholes(positions=positions)
+    tensors(x=x, positions=positions, **({} if turns is None else {"turns": turns}))
+    if x.ndim < 2 or not positions.ndim:
+        raise ValueError(
+            f"x needs the axes tokens and width, and positions one number for each "
+            f"token; got the shapes {tuple(x.shape)} and {tuple(positions.shape)}"
+        )
     if x.shape[-1] % 2:
         raise ValueError(f"rope turns pairs: the width must be even, got {x.shape[-1]}")
     if x.shape[-2] != positions.shape[-1]:
@@ -176,4 +203,10 @@ def _check(x: Tensor, positions: Tensor) -> None:
         raise ValueError(
             f"positions by row need one row for each of the batch: x has the shape "
             f"{tuple(x.shape)}, the positions have {tuple(positions.shape)}"
+        )
+    pairs = (*positions.shape, x.shape[-1] // 2)
+    if turns is not None and (turns.shape != pairs or not turns.is_complex()):
+        raise ValueError(
+            f"turns are the complex numbers of `rope_turns`, here {pairs}; got "
+            f"{turns.dtype} of shape {tuple(turns.shape)}"
         )

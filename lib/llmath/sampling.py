@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from llmath.attention import softmax
+from llmath.border import floats, number, of_kind, tensors, wholes
 
 Logits = Float[Tensor, "*batch V"]
 
@@ -24,6 +25,7 @@ def top_k(logits: Logits, k: int) -> Logits:
     """
     if isinstance(k, bool) or not isinstance(k, int) or k < 1:
         raise ValueError(f"top-k keeps a whole number of at least 1 token, got {k!r}")
+    _check(logits)
     k = min(k, logits.shape[-1])
     return _keep(logits, logits >= logits.topk(k).values[..., -1:])
 
@@ -35,6 +37,8 @@ def top_p(logits: Logits, p: float) -> Logits:
     to at least p: a token is left out when those before it already do. The likeliest
     one always stays; of equals, the lower id comes first.
     """
+    _check(logits)
+    number(p=p)
     if not 0 < p <= 1:
         raise ValueError(f"top-p is a probability above 0 and at most 1, got {p}")
     ordered, ids = _wide(logits).sort(descending=True, stable=True)
@@ -49,6 +53,8 @@ def min_p(logits: Logits, p: float) -> Logits:
 
     In logits the condition reads z_i ≥ max_j z_j + ln p: no softmax is needed.
     """
+    _check(logits)
+    number(p=p)
     if not 0 <= p <= 1:
         raise ValueError(f"min-p is a part of the largest probability, 0 … 1; got {p}")
     if p == 0:
@@ -66,8 +72,12 @@ def repetition_penalty(
     token with a negative logit *more* likely; multiplying there penalises every token
     that has come before.
     """
+    number(penalty=penalty)
     if not 0 < penalty < math.inf:
         raise ValueError(f"a repetition penalty is positive, got {penalty}")
+    _check(logits)
+    _check_before(logits, ids)
+    ids = ids.long()
     seen = torch.zeros_like(logits, dtype=torch.bool).scatter(-1, ids, True)
     less = torch.where(logits > 0, logits / penalty, logits * penalty)
     return torch.where(seen, less, logits)
@@ -89,6 +99,7 @@ class Sampling:
     repetition_penalty: float = 1.0
 
     def __post_init__(self) -> None:
+        number(temperature=self.temperature, repetition_penalty=self.repetition_penalty)
         if not 0 <= self.temperature < math.inf:
             raise ValueError(f"a temperature is 0 or more, got {self.temperature}")
         self.logits(torch.zeros(1))  # each rule checks its own number
@@ -105,9 +116,9 @@ class Sampling:
         if self.temperature:
             z = z / self.temperature
         cuts = ((top_k, self.top_k), (top_p, self.top_p), (min_p, self.min_p))
-        for cut, number in cuts:
-            if number is not None:
-                z = cut(z, number)
+        for cut, limit in cuts:
+            if limit is not None:
+                z = cut(z, limit)
         return z
 
     def draw(
@@ -120,6 +131,12 @@ class Sampling:
 
         Chance comes from the generator and from nowhere else.
         """
+        floats(logits=logits)
+        if logits.ndim != 1 or not len(logits) or logits.is_meta:
+            raise ValueError(
+                f"one token is drawn from the logits of one row, (V); got "
+                f"{tuple(logits.shape)} on {logits.device}"
+            )
         if not logits.max().isfinite():  # NaN counts as the largest
             raise ValueError(
                 f"no token can be chosen: the largest of {len(logits)} logits is "
@@ -133,6 +150,13 @@ class Sampling:
                 f"temperature={self.temperature} draws at random: pass "
                 f"generator=torch.Generator().manual_seed(0) and the draw can be "
                 f"repeated"
+            )
+        of_kind(torch.Generator, generator=generator)
+        if not z.max().isfinite():
+            raise ValueError(
+                f"the largest logit is {z.max()} after temperature={self.temperature} "
+                f"and repetition_penalty={self.repetition_penalty}: too extreme for "
+                f"{z.dtype}; temperature=0 takes the likeliest token"
             )
         return int(torch.multinomial(softmax(z), 1, generator=generator))
 
@@ -151,6 +175,32 @@ def next_id(
     looks at `ids`, the tokens that came before.
     """
     return Sampling(**rules).draw(logits, ids, generator)
+
+
+def _check(logits: Tensor) -> None:
+    floats(logits=logits)
+    if not logits.ndim or not logits.shape[-1]:
+        raise ValueError(f"logits of no token: the shape is {tuple(logits.shape)}")
+    if not logits.is_meta and logits.isnan().any():
+        raise ValueError(
+            f"{int(logits.isnan().sum())} of {logits.numel()} logits are NaN: no token "
+            f"is more or less likely than that"
+        )
+
+
+def _check_before(logits: Tensor, ids: Tensor) -> None:
+    wholes(ids=ids)
+    tensors(logits=logits, ids=ids)
+    V = logits.shape[-1]
+    if ids.shape[:-1] != logits.shape[:-1] or ids.ndim != logits.ndim:
+        raise ValueError(
+            f"each row of logits has its own ids before it; the shapes are "
+            f"{tuple(logits.shape)} and {tuple(ids.shape)}"
+        )
+    if not ids.is_meta and ((ids < 0) | (ids >= V)).any():
+        raise ValueError(
+            f"ids {int(ids.min())} … {int(ids.max())} lie outside 0 … {V - 1}"
+        )
 
 
 def _wide(logits: Tensor) -> Tensor:

@@ -44,8 +44,8 @@ def test_the_top_is_that_of_the_lens():
     torch.testing.assert_close(p.sum(-1), torch.ones(4, 2, 4))
     torch.testing.assert_close(lens.softmax(-1).gather(-1, ids), p)
     assert torch.equal(lens_top(model, IDS)[0][..., 0], lens.argmax(-1))
-    for k in (0, 51):
-        with pytest.raises(ValueError, match=f"k lies in 1 … 50, not {k}"):
+    for k, words in ((0, "at least 1, got 0"), (51, "k lies in 1 … 50, not 51")):
+        with pytest.raises(ValueError, match=words):
             lens_top(model, IDS, k=k)
 
 

@@ -60,10 +60,16 @@ def test_the_bootstrap_repeats_itself_and_keeps_the_shape():
     ("call", "words"),
     [
         (lambda: wilson_interval(torch.tensor([3, 7]), 5), "n=5 .* from 3 to 7"),
-        (lambda: wilson_interval(torch.tensor([0]), 0), "n=0"),
+        (
+            lambda: wilson_interval(torch.tensor([0]), 0),
+            "n should .* at least 1, got 0",
+        ),
         (lambda: wilson_interval(torch.tensor([1]), 5, confidence=95.0), "not 95.0"),
         (lambda: bootstrap_interval(torch.rand(1, 3)), r"\(1, 3\) and draws=1000"),
-        (lambda: bootstrap_interval(torch.rand(9), draws=0), "draws=0"),
+        (
+            lambda: bootstrap_interval(torch.rand(9), draws=0),
+            "draws should .* at least 1, got 0",
+        ),
     ],
 )
 def test_what_has_no_interval_is_refused(call, words):

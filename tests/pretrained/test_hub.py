@@ -179,6 +179,25 @@ def test_our_weights_in_their_model(name, dtype, request):
     assert error <= TOLERANCE[dtype]
 
 
+@BOTH
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+def test_at_the_usual_initialisation_they_agree_absolutely(family, dtype, request):
+    """Weights as either library draws them: 1e-5 in float32, 1e-10 in float64."""
+    if dtype == torch.float64:
+        request.getfixturevalue("wide")
+    config = VARIANTS[family]
+    names = family_of(config)
+    our, their = Transformer(config, seed=3).to(dtype), theirs(config, dtype)
+    their.load_state_dict(names.to_hub(our.state_dict(), config), strict=False)
+    assert (our(IDS) - their(IDS).logits).abs().max() <= TOLERANCE[dtype]
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        their.apply(their._init_weights)
+    our.load_state_dict(names.from_hub(their.state_dict(), config))
+    assert (our(IDS) - their(IDS).logits).abs().max() <= TOLERANCE[dtype]
+    assert our(IDS).std() > 0.01
+
+
 @pytest.mark.parametrize("name", VARIANTS)
 def test_names_there_and_back_are_exact(name):
     config = VARIANTS[name]
@@ -556,12 +575,14 @@ def test_one_tensor_under_two_names(tmp_path):
         {"bias": False},
         {"n_kv_heads": 2},
         {"mlp": "swiglu"},
+        {"window": 5},
     ],
     ids=str,
 )
 def test_what_no_format_can_say_is_not_saved(changes, tmp_path):
     model = Transformer(dataclasses.replace(GPT2, **changes))
-    with pytest.raises(ValueError, match="neither of the formats gpt2, llama can say"):
+    ((field, value),) = changes.items()
+    with pytest.raises(ValueError, match=f"gpt2 has no {field}={value!r}; llama has"):
         save_checkpoint(model, tmp_path / "new")
     assert not (tmp_path / "new").exists()
 

@@ -383,13 +383,13 @@ def test_text_is_text_and_bytes_are_bytes():
 
 @pytest.mark.usefixtures("untyped")
 def test_what_is_no_table():
-    for tokens in ("ab", ["a", 1], [None]):
-        refused("tokens should be a row of str", Tokenizer, tokens, [], pattern="gpt2")
+    for tokens in ("ab", ["a", 1], [None], None, 3):
+        refused("tokens should be a row", Tokenizer, tokens, [], pattern="gpt2")
     for merges in ("a b", [("a", "b")]):
         refused("merges should be a row", Tokenizer, ["a"], merges, pattern="gpt2")
-    for special in (["a"], [0.0]):
+    for special in (["a"], [0.0], 3, [[1]]):
         kwargs = {"pattern": "gpt2", "special": special}
-        refused("special should be a row of int", Tokenizer, ["a"], [], **kwargs)
+        refused("special should be a row", Tokenizer, ["a"], [], **kwargs)
     for pattern in (None, ["gpt2"], 3):
         refused("is none of", Tokenizer, ["a"], [], pattern=pattern)
 

@@ -12,6 +12,8 @@ import torch
 from jaxtyping import Int, Integer
 from torch import Tensor
 
+from llmath.border import count, number, of_kind
+
 Ids = Integer[np.ndarray, " n"]
 Parts = tuple[Integer[np.ndarray, " train"], Integer[np.ndarray, " validation"]]
 Batch = tuple[Int[Tensor, "B T"], Int[Tensor, "B T"]]
@@ -22,6 +24,8 @@ def split(ids: Ids, validation: float = 0.1) -> Parts:
 
     Shuffled, windows of the one part would overlap with the other's. Both are views.
     """
+    _check_ids(ids)
+    number(validation=validation)
     if not 0 < validation < 1:
         raise ValueError(f"the part kept back lies between 0 and 1, not {validation}")
     kept_back = round(len(ids) * validation)
@@ -40,6 +44,7 @@ def random_batch(ids: Ids, T: int, B: int, *, generator: np.random.Generator) ->
     The starts are drawn with replacement and from the generator alone.
     """
     _check(ids, T, B)
+    of_kind(np.random.Generator, generator=generator)
     return _pairs(ids, T, generator.integers(0, len(ids) - T, B))
 
 
@@ -75,8 +80,10 @@ class Batches:
         self.ids, self.T, self.B, self.seed, self.step = ids, T, B, seed, 0
 
     def __getitem__(self, i: int) -> Batch:
-        if i < 0:
-            raise ValueError(f"batches are counted from 0 on and have no end; got {i}")
+        if not isinstance(i, (int, np.integer)) or i < 0:
+            raise ValueError(
+                f"batches are counted from 0 on and have no end; got {i!r:.60}"
+            )
         chance = np.random.SeedSequence(self.seed, spawn_key=(i,))
         generator = np.random.default_rng(chance)
         return random_batch(self.ids, self.T, self.B, generator=generator)
@@ -95,8 +102,8 @@ class Batches:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on where `state` was taken; refused where the batches would be others."""
-        if state.keys() != self.state().keys():
-            raise ValueError(f"a state has {sorted(self.state())}, not {sorted(state)}")
+        if not isinstance(state, dict) or state.keys() != self.state().keys():
+            raise ValueError(f"a state has {sorted(self.state())}, not {state!r:.200}")
         kind = self._kind()
         if other := {n: state[n] for n in kind if state[n] != kind[n]}:
             mine = {name: kind[name] for name in other}
@@ -104,6 +111,7 @@ class Batches:
                 f"the state is of batches with {other}, these have {mine}: they would "
                 f"not go on as before"
             )
+        count(0, step=state["step"])
         self.step = state["step"]
 
     def _kind(self) -> dict[str, int]:
@@ -119,18 +127,25 @@ def _pairs(ids: Ids, T: int, starts: Integer[np.ndarray, " B"]) -> Batch:
 
 
 def _check(ids: Ids, T: int, B: int) -> None:
-    if not isinstance(ids, np.ndarray) or ids.ndim != 1 or ids.dtype.kind not in "iu":
-        raise ValueError(
-            f"ids are one row of whole numbers in NumPy, got {_described(ids)}; "
-            f"of a list: np.array(ids)"
-        )
-    if T < 1 or B < 1:
-        raise ValueError(f"a batch has windows of 1 id and more: got T={T}, B={B}")
+    _check_ids(ids)
+    for n in (T, B):
+        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+            raise ValueError(
+                f"a batch has windows of 1 id and more: got T={T!r}, B={B!r}"
+            )
     if len(ids) < T + 1:
         raise ValueError(
             f"{len(ids)} ids are too few for a context of T={T}, which needs {T + 1} "
             f"(T to read and one more to predict): choose T ≤ {len(ids) - 1}, or a "
             f"longer text"
+        )
+
+
+def _check_ids(ids: Ids) -> None:
+    if not isinstance(ids, np.ndarray) or ids.ndim != 1 or ids.dtype.kind not in "iu":
+        raise ValueError(
+            f"ids are one row of whole numbers in NumPy, got {_described(ids)}; "
+            f"of a list: np.array(ids)"
         )
 
 

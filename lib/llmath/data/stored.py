@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Integer
 
+from llmath.border import described, of_kind
 from llmath.runtime import replacing
 from llmath.tokenizer import Tokenizer
 
@@ -28,6 +29,7 @@ _ANEW = "Encode the text anew: encode_to_file"
 
 def fingerprint(tokenizer: Tokenizer) -> str:
     """SHA-256 of all that decides which ids a text becomes."""
+    of_kind(Tokenizer, tokenizer=tokenizer)
     decides = [
         tokenizer.pattern,
         tokenizer.special,
@@ -45,6 +47,9 @@ def encode_to_file(
     Texts are encoded one by one, so that they need not fit into memory together. The
     file replaces an older one in one step, and `load_ids` reads it.
     """
+    of_kind(Tokenizer, tokenizer=tokenizer)
+    if not isinstance(text, Iterable) or isinstance(text, bytes):
+        raise ValueError(f"text is a str or several, got {described(text)}")
     path, count, digest = Path(path), 0, hashlib.sha256()
     dtype = np.dtype("<u2" if tokenizer.vocab_size <= 2**16 else "<u4")
     with replacing(path) as file:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from llmath.border import of_kind, tensors
 from llmath.embedding import check_ids
 from llmath.model import Transformer
 from llmath.norm import LayerNorm, RMSNorm
@@ -47,7 +48,12 @@ def logit_attribution(
     what a head does through later heads is counted as theirs, and the length is
     everybody's. `patch` and `ablate` measure the whole effect.
     """
+    of_kind(Transformer, model=model)
+    of_kind(int, position=position)
+    tensors(ids=ids, right=right, wrong=wrong)
     _check_stream(model)
+    if ids.ndim != 2:
+        raise ValueError(f"ids need the shape (batch, tokens); got {tuple(ids.shape)}")
     if not -ids.shape[-1] <= position < ids.shape[-1]:
         raise ValueError(f"position {position} is outside a text of {ids.shape[-1]}")
     names = ("blocks.*.attn.z", "blocks.*.mlp_out", "blocks.0.resid_pre")

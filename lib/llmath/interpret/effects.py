@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from llmath.border import of_kind, tensors
 from llmath.embedding import check_ids
 from llmath.interpret.sites import Site, check_sites, overwrite
 from llmath.loss import surprisal
@@ -54,6 +55,7 @@ def ablate(
     the sites; positive is worse. `.mean()` is the change of the loss. For logits: `with
     ablated(…):`.
     """
+    of_kind(Transformer, model=model)
     _check_text(ids)
     before = surprisal(model(ids)[:, :-1], ids[:, 1:])
     with ablated(model, sites, mean_over=mean_over):
@@ -104,10 +106,12 @@ def patch(
     logits at `position` are compared. Each place, one site or several that are patched
     together, costs one forward pass of the whole batch: `head_sites`, `position_sites`.
     """
+    of_kind(Transformer, model=model)
+    of_kind(Sequence, places=places)
     _check_pair(clean, corrupted, right, wrong, position)
     for ids in (right, wrong):
         check_ids(ids, model.config.vocab_size)
-    together = [(p,) if isinstance(p, Site) else tuple(p) for p in places]
+    together = [tuple(p) if isinstance(p, Sequence) else (p,) for p in places]
     for sites in together or [()]:
         check_sites(model, sites)
     names = dict.fromkeys(n for sites in together for s in sites for n in s.names())
@@ -135,6 +139,7 @@ def _means(model: Transformer, sites: Sequence[Site], ids: Tensor) -> dict[str, 
 
 
 def _check_text(ids: Tensor) -> None:
+    tensors(ids=ids)
     if ids.ndim != 2 or ids.shape[1] < 2:
         raise ValueError(
             f"a loss needs ids (batch, tokens) with a next token to predict; got "
@@ -145,6 +150,8 @@ def _check_text(ids: Tensor) -> None:
 def _check_pair(
     clean: Tensor, corrupted: Tensor, right: Tensor, wrong: Tensor, position: int
 ) -> None:
+    tensors(clean=clean, corrupted=corrupted, right=right, wrong=wrong)
+    of_kind(int, position=position)
     if clean.ndim != 2 or clean.shape != corrupted.shape:
         raise ValueError(
             f"clean and corrupted texts pair token by token, in one shape (batch, "

@@ -8,6 +8,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
+from llmath.border import count, of_kind
 from llmath.interpret.roles import Located, Sentence, batches, locate
 from llmath.interpret.scores import offset_score, role_weight, role_wins
 from llmath.interpret.uncertainty import bootstrap_interval, wilson_interval
@@ -63,6 +64,7 @@ class HeadTable:
     def row(self, layer: int, head: int) -> dict[str, int | float]:
         """All numbers of one head, by name."""
         L, H = self.wins.shape
+        of_kind(int, layer=layer, head=head)
         if not (0 <= layer < L and 0 <= head < H):
             raise ValueError(
                 f"no head {layer}.{head} among {L} layers of {H} heads, counted from 0"
@@ -79,7 +81,8 @@ class HeadTable:
         report it on others (`Role.halves`). And the column decides who is best: `wins`
         counts heads with next to no weight, `margin` favours those with much.
         """
-        column = vars(self).get(by)
+        column = vars(self).get(str(by))
+        count(k=k)
         if not isinstance(column, Tensor):
             known = ", ".join(n for n, v in vars(self).items() if isinstance(v, Tensor))
             raise ValueError(f"no column {by!r} to choose by; there is {known}")
@@ -157,6 +160,7 @@ def _measure(
     distances: Mapping[int, int] = MappingProxyType({}),
 ) -> tuple[RoleWeights, Tensor]:
     """The role's weights, and what the distances alone bring at every query: (L, H)."""
+    of_kind(Transformer, model=model)
     heads = model.config.n_layers, model.config.n_heads
     target, distractor = (torch.zeros(len(located), *heads) for _ in range(2))
     wins = torch.zeros(len(located), *heads, dtype=torch.bool)
@@ -207,6 +211,7 @@ def _offsets(pattern: Tensor, distances: Mapping[int, int]) -> tuple[Tensor, int
 
 
 def _located(tokenizer: Tokenizer, sentences: Sequence[Sentence]) -> list[Located]:
+    of_kind(Sequence, sentences=sentences)
     if len(sentences) < 2:
         raise ValueError(f"a score needs at least 2 sentences, not {len(sentences)}")
     return [locate(sentence, tokenizer) for sentence in sentences]

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from llmath.border import count, of_kind
 from llmath.model import Transformer
 from llmath.probe import record
 
@@ -30,6 +31,8 @@ def lens_top(model: Transformer, ids: Tensor, *, k: int = 1) -> tuple[Tensor, Te
 
     p = softmax(z_ℓ). Both (L + 1, B, T, k), best first; one layer's logits at a time.
     """
+    of_kind(Transformer, model=model)
+    count(k=k)
     if not 1 <= k <= model.config.vocab_size:
         raise ValueError(f"k lies in 1 … {model.config.vocab_size}, not {k}")
     tops = [z.softmax(-1).topk(k) for z in _layers(model, ids, None)]
@@ -40,14 +43,21 @@ def _layers(
     model: Transformer, ids: Tensor, positions: Sequence[int] | None
 ) -> Iterator[Tensor]:
     """The logits after no block, after the first, …: one pass, unembedded in turn."""
+    of_kind(Transformer, model=model)
     after = [f"blocks.{i}.resid_post" for i in range(model.config.n_layers)]
     with record(model, "blocks.0.resid_pre", *after) as acts:
         model.residual(ids)
-    T = ids.shape[1]
-    if positions is not None and not all(-T <= p < T for p in positions):
-        raise ValueError(
-            f"positions {list(positions)} lie outside a text of {T} tokens"
-        )
+    if positions is not None:
+        _check_positions(positions, ids.shape[1])
     for name in acts:
         x = acts[name]
         yield model.unembed(x if positions is None else x[:, list(positions)])
+
+
+def _check_positions(positions: Sequence[int], T: int) -> None:
+    whole = isinstance(positions, Sequence) and all(type(p) is int for p in positions)
+    if not whole or not all(-T <= p < T for p in positions):
+        raise ValueError(
+            f"positions {positions!r:.60} should be a list of whole numbers, each "
+            f"inside a text of {T} tokens"
+        )

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from itertools import accumulate
 
+from llmath.border import count, of_kind
 from llmath.tokenizer import Tokenizer
 
 _FOLDER = files("llmath.interpret") / "sentences"
@@ -125,6 +126,8 @@ def word_positions(text: str, word: str, tokenizer: Tokenizer) -> tuple[int, ...
     The word is found whole, and its letters as they are written: "cat" is neither in
     "cats" nor in "Cat". A word that occurs twice has no one place, and is refused.
     """
+    of_kind(Tokenizer, tokenizer=tokenizer)
+    of_kind(str, text=text, word=word)
     found = [m.span() for m in re.finditer(rf"(?<!\w){re.escape(word)}(?!\w)", text)]
     if not word.strip() or len(found) != 1:
         times = f"{len(found)} times" if found else "not at all"
@@ -149,6 +152,7 @@ def locate(sentence: Sentence, tokenizer: Tokenizer) -> Located:
     the pair makes up for. The sentences of `role` were chosen to have one token each in
     SmolLM2's vocabulary. Every target and distractor must end before the query.
     """
+    of_kind(Sentence, sentence=sentence)
     text = sentence.text
     query = word_positions(text, sentence.query, tokenizer)[-1]
     words = (sentence.target, *sentence.distractors)
@@ -172,8 +176,7 @@ def batches(located: Sequence[Located], size: int) -> list[list[int]]:
 
     A kind has one number of tokens and one of distractors.
     """
-    if size < 1:
-        raise ValueError(f"a batch has at least one sentence, not {size}")
+    count(batch_size=size)
     kinds: dict[tuple[int, int], list[int]] = {}
     for i, s in enumerate(located):
         kinds.setdefault((len(s.ids), len(s.distractors)), []).append(i)

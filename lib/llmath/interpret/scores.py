@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from llmath.border import count, floats, tensors, wholes
+
 Square = Float[Tensor, "*layers B H T T"]
 PerHead = Float[Tensor, "*layers B H"]
 
@@ -23,6 +25,7 @@ def offset_score(
     shares its weight among t + 1 keys only, so skip the first queries with `start`.
     """
     T = _tokens(pattern)
+    count(0, offset=offset, start=start)
     first = max(offset, start)
     if not 0 <= offset < T or not 0 <= start < T:
         raise ValueError(
@@ -40,6 +43,7 @@ def previous_token_score(
     Confounded with every relation between neighbours: an adjective and its noun, a
     verb and its object. A head scored for those has to be measured at a distance.
     """
+    count(0, start=start)
     if not 1 <= start < _tokens(pattern):
         raise ValueError(
             f"the first query with a token before it is 1, the last "
@@ -58,6 +62,7 @@ def sink_score(
     want to measure stand there.
     """
     T = _tokens(pattern)
+    count(0, start=start)
     if not 1 <= start < T:
         raise ValueError(
             f"query 0 has no choice but the first token; start with one of "
@@ -103,7 +108,9 @@ def role_weight(
     (first? nearest? always d places back?) and frequency: compare with distractors,
     controls and `offset_score`.
     """
-    return (_rows(pattern, queries) * targets[:, None].to(pattern.dtype)).sum(-1)
+    rows = _rows(pattern, queries)
+    _check_words(pattern, targets=targets)
+    return (rows * targets[:, None].to(pattern.dtype)).sum(-1)
 
 
 def role_wins(
@@ -118,6 +125,7 @@ def role_wins(
     together with `role_weight`. Clark et al. 2019 ask more of a head, that no word at
     all has more weight; that leaves out heads which keep most of theirs on the sink.
     """
+    _check_words(pattern, targets=targets, distractors=distractors)
     rows = _rows(pattern, queries).double()  # sums of one row, in one order
     target = (rows * targets[:, None]).sum(-1)
     others = (rows[..., None, :] * distractors[:, None]).sum(-1)
@@ -127,6 +135,13 @@ def role_wins(
 def _rows(pattern: Tensor, queries: Tensor) -> Tensor:
     """What the one query of each sentence gives to every key: (*layers, B, H, T)"""
     T = _tokens(pattern)
+    wholes(queries=queries)
+    tensors(pattern=pattern, queries=queries)
+    if pattern.ndim < 4 or queries.shape != (pattern.shape[-4],):
+        raise ValueError(
+            f"a pattern (…, B, H, T, T) needs one query for each of the B texts; got "
+            f"{tuple(pattern.shape)} and {tuple(queries.shape)}"
+        )
     if not bool(((queries >= 0) & (queries < T)).all()):
         raise ValueError(f"queries {queries.tolist()} lie outside 0 … {T - 1}")
     return pattern[..., torch.arange(len(queries)), :, queries, :].movedim(0, -3)
@@ -151,7 +166,23 @@ def _mean_weight(pattern: Tensor, wanted: Tensor, which: str) -> Tensor:
     return counted / has.sum(-1, keepdim=True)
 
 
+def _check_words(pattern: Tensor, **words: Tensor) -> None:
+    """True at the tokens of the words: (B, T), or (B, others, T) with one at least."""
+    tensors(pattern=pattern, **words)
+    for name, at in words.items():
+        axes = "B others T" if name == "distractors" else "B T"
+        ends = (at.shape[0], at.shape[-1]) if at.ndim else ()
+        wanted = (pattern.shape[-4], pattern.shape[-1]) if pattern.ndim >= 4 else None
+        fits = at.dtype == torch.bool and at.ndim == len(axes.split()) and at.numel()
+        if not fits or ends != wanted:
+            raise ValueError(
+                f"{name} are booleans ({axes}) for a pattern (…, B, H, T, T); got "
+                f"{at.dtype} of {tuple(at.shape)} for {tuple(pattern.shape)}"
+            )
+
+
 def _tokens(pattern: Tensor) -> int:
+    floats(pattern=pattern)
     if pattern.ndim < 2 or pattern.shape[-1] != pattern.shape[-2]:
         raise ValueError(
             f"a score reads one pattern of a whole text, T queries by T keys; got the "
@@ -162,6 +193,8 @@ def _tokens(pattern: Tensor) -> int:
 
 def _check_ids(pattern: Tensor, ids: Tensor) -> None:
     T = _tokens(pattern)
+    wholes(ids=ids)
+    tensors(pattern=pattern, ids=ids)
     if pattern.ndim < 4 or ids.shape != (pattern.shape[-4], T):
         raise ValueError(
             f"a pattern (…, B, H, T, T) needs ids (B, T); got {tuple(pattern.shape)} "

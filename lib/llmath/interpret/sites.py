@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from torch import Tensor
 
+from llmath.border import count, described, of_kind
 from llmath.model import Transformer
 
 # The activations that a part of a block passes on; those of "head" have a head axis.
@@ -37,7 +38,11 @@ class Site:
     position: int | None = None
 
     def __post_init__(self) -> None:
-        if self.part not in PARTS:
+        for name in ("layer", "head", "position"):
+            value = getattr(self, name)
+            if value is not None and type(value) is not int:
+                raise ValueError(f"{name} is a whole number, got {described(value)}")
+        if not isinstance(self.part, str) or self.part not in PARTS:
             raise ValueError(f"no part {self.part!r}; there is {', '.join(PARTS)}")
         if (self.part == "head") != (self.head is not None):
             raise ValueError(
@@ -58,20 +63,26 @@ class Site:
 
 def head_sites(model: Transformer) -> list[Site]:
     """Every head of the model: layer by layer, L·H of them."""
+    of_kind(Transformer, model=model)
     layers, heads = range(model.config.n_layers), range(model.config.n_heads)
     return [Site(layer, head=head) for layer in layers for head in heads]
 
 
 def position_sites(model: Transformer, n_tokens: int, part: str) -> list[Site]:
     """One part of every block at every position: layer by layer, L·T of them."""
+    of_kind(Transformer, model=model)
+    count(n_tokens=n_tokens)
     layers = range(model.config.n_layers)
     return [Site(n, part, position=t) for n in layers for t in range(n_tokens)]
 
 
 def check_sites(model: Transformer, sites: Sequence[Site]) -> None:
     """Refuse sites that this model does not have, with what it has."""
-    if not sites:
-        raise ValueError("say at which sites: at least one")
+    of_kind(Transformer, model=model)
+    if not isinstance(sites, Sequence) or not sites:
+        raise ValueError(f"say at which sites: at least one, in a list; got {sites!r}")
+    for site in sites:
+        of_kind(Site, site=site)
     limits = model.config.n_layers, model.config.n_heads
     for site in sites:
         if not 0 <= site.layer < limits[0] or not 0 <= (site.head or 0) < limits[1]:

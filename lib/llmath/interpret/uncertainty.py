@@ -11,6 +11,8 @@ from statistics import NormalDist
 import torch
 from torch import Tensor
 
+from llmath.border import count, number, tensors
+
 
 def wilson_interval(
     successes: Tensor, n: int, *, confidence: float = 0.95
@@ -21,7 +23,11 @@ def wilson_interval(
     Unlike p̂ ± z σ it stays inside [0, 1] and has a width at 0 and at n.
     """
     z = NormalDist().inv_cdf((1 + _checked(confidence)) / 2)
-    if n < 1 or bool((successes < 0).any()) or bool((successes > n).any()):
+    tensors(successes=successes)
+    count(n=n)
+    if not successes.numel() or successes.isnan().any():
+        raise ValueError(f"successes are counted, got {successes.tolist()!r:.60}")
+    if bool((successes < 0).any()) or bool((successes > n).any()):
         raise ValueError(
             f"successes lie in 0 … n with n ≥ 1; got n={n} and successes from "
             f"{successes.min().item()} to {successes.max().item()}"
@@ -43,7 +49,14 @@ def bootstrap_interval(
     Efron 1979. `samples` has the n samples along axis 0; the low and the high end have
     the shape of the rest. All of the rest is resampled together, from the one seed.
     """
-    if samples.ndim < 1 or len(samples) < 2 or draws < 1:
+    tensors(samples=samples)
+    count(draws=draws)
+    count(0, seed=seed)
+    if samples.is_floating_point() and samples.isnan().any():
+        raise ValueError(
+            f"{int(samples.isnan().sum())} of {samples.numel()} samples are NaN"
+        )
+    if samples.ndim < 1 or len(samples) < 2:
         raise ValueError(
             f"a mean has a spread from two samples on; got shape "
             f"{tuple(samples.shape)} and draws={draws}"
@@ -60,6 +73,7 @@ def bootstrap_interval(
 
 
 def _checked(confidence: float) -> float:
+    number(confidence=confidence)
     if not 0 < confidence < 1:
         raise ValueError(f"a confidence lies between 0 and 1, not {confidence}")
     return confidence

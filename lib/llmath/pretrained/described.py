@@ -3,8 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+
 Fields = Mapping[str, Any]
 _NEEDED = object()
+
+
+def check_dtype(dtype: torch.dtype) -> None:
+    """Refuse a type that weights cannot have."""
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        raise ValueError(
+            f"weights are floating-point numbers, torch.float32 for example, not "
+            f"{dtype!r:.60}"
+        )
 
 
 def get(fields: Fields, key: str, default: Any = _NEEDED) -> Any:

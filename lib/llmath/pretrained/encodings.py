@@ -189,6 +189,8 @@ def dequantize(data: np.ndarray, encoding: str) -> np.ndarray:
     last axis, as `quantize` gives them.
     """
     kind = named(encoding)
+    if not isinstance(data, np.ndarray):
+        raise ValueError(f"{encoding} is read from a NumPy array, not {data!r:.60}")
     if data.dtype != np.uint8 or not data.ndim or data.shape[-1] % kind.size:
         raise ValueError(
             f"{encoding} is read from bytes in blocks of {kind.size}; got "

@@ -42,6 +42,7 @@ class TensorInfo:
 
     @property
     def n_bytes(self) -> int:
+        """Its length in the file."""
         return math.prod(self.shape) // self.encoding.numbers * self.encoding.size
 
 

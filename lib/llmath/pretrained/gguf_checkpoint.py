@@ -13,6 +13,7 @@ from torch import Tensor
 
 from llmath.model import Transformer
 from llmath.pretrained import gguf_families, gguf_models, gguf_tokenizer
+from llmath.pretrained.described import check_dtype
 from llmath.pretrained.encodings import named, quantize
 from llmath.pretrained.gguf import GGUFFile
 from llmath.pretrained.gguf_writer import Planned, write_gguf
@@ -28,8 +29,7 @@ def load_gguf(
     path: str | PathLike, *, dtype: torch.dtype = torch.float32
 ) -> tuple[Transformer, Tokenizer]:
     """The model and the tokenizer of a GGUF file of the family llama or gpt2."""
-    if not dtype.is_floating_point:
-        raise ValueError(f"weights are floating-point numbers, not {dtype}")
+    check_dtype(dtype)
     file = GGUFFile(path)
     config, vocabulary = gguf_models.config(file), gguf_tokenizer.tokenizer(file)
     with torch.device("meta"):  # shapes alone: the weights come from the file
@@ -97,6 +97,8 @@ def _planned(name: str, parts: list[Tensor], quantization: str) -> Planned:
 
 
 def _bytes(name: str, parts: list[Tensor], encoding: str) -> np.ndarray:
+    if parts[0].is_meta:
+        raise ValueError(f"tensor {name!r} is on the device meta: it holds no numbers")
     joined = torch.cat([part.detach().cpu().float() for part in parts])
     try:
         return quantize(joined.numpy(), encoding)

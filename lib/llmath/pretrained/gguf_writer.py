@@ -42,6 +42,11 @@ def write_gguf(
     floats as float32, whole numbers as uint32, in lists as int32; larger ones in 64
     bits; an empty list as one of strings.
     """
+    for what, given in {"metadata": metadata, "tensors": tensors}.items():
+        if not isinstance(given, Mapping) or not all(isinstance(k, str) for k in given):
+            raise ValueError(f"{what} are found by their names, got {given!r:.60}")
+    if wrong := [name for name, t in tensors.items() if not isinstance(t, Planned)]:
+        raise ValueError(f"tensors {wrong[:5]} are not Planned")
     kinds = dict(kinds or {})
     for key in metadata.keys() - kinds.keys():
         kinds[key] = _kind(key, metadata[key])
@@ -138,6 +143,9 @@ def _holds(kind: int, value: int) -> bool:
 
 
 def _value(key: str, value: Any, kind: Kind) -> bytes:
+    listed = isinstance(value, list)
+    if len(kind) != 1 + listed or (kind[0] == ARRAY) != listed:
+        raise ValueError(f"{key}={value!r:.60} does not have the type {kind}")
     head = struct.pack(f"<{len(kind)}I", *kind)
     if kind[0] != ARRAY:
         return head + _items(key, [value], kind[0])
@@ -147,15 +155,24 @@ def _value(key: str, value: Any, kind: Kind) -> bytes:
 def _items(key: str, values: list, kind: int) -> bytes:
     if kind == STRING:
         return b"".join(_string(value, key) for value in values)
+    if kind not in SCALARS:
+        raise ValueError(f"{key} has the unknown type {kind}")
     dtype = np.dtype(SCALARS[kind]).newbyteorder("<")
-    with np.errstate(over="ignore"):
-        made = np.array(values, dtype)
+    try:
+        with np.errstate(over="ignore"):
+            made = np.array(values, dtype)
+    except (OverflowError, ValueError, TypeError) as error:
+        raise ValueError(
+            f"{key}={values!r:.60} does not fit into {dtype.name}: {error}"
+        ) from error
     if made.dtype.kind == "f" and not np.isfinite(made).all():
         raise ValueError(f"{key}={values!r:.80} is not finite as {dtype.name}")
     return made.tobytes()
 
 
 def _string(text: str, what: str) -> bytes:
+    if not isinstance(text, str):
+        raise ValueError(f"{what} is stored as text, and is {text!r:.60}")
     try:
         raw = text.encode("utf-8")
     except UnicodeEncodeError as error:

@@ -12,6 +12,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
+from dataclasses import fields
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType, ModuleType
@@ -20,9 +21,11 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from llmath.border import of_kind
 from llmath.config import ModelConfig
 from llmath.model import Transformer
 from llmath.pretrained import gpt2, llama
+from llmath.pretrained.described import check_dtype
 from llmath.pretrained.stored import DRAFT, WEIGHTS, Stored, read_json, some, stored_in
 
 FAMILIES = MappingProxyType({family.MODEL_TYPE: family for family in (gpt2, llama)})
@@ -37,17 +40,16 @@ def load_checkpoint(
     Of the families GPT-2 and Llama. All the tensors that the model needs must be there,
     in their shapes, and no others.
     """
-    if not dtype.is_floating_point:
-        raise ValueError(f"weights are floating-point numbers, not {dtype}")
-    fields = read_json(Path(folder) / _CONFIG)
-    kind = fields.get("model_type")
+    check_dtype(dtype)
+    told = read_json(Path(folder) / _CONFIG)
+    kind = told.get("model_type")
     if not isinstance(kind, str) or kind not in FAMILIES:
         raise ValueError(
             f"config.json describes a model of the family {kind!r:.80}; "
             f"there is {', '.join(FAMILIES)}"
         )
     family = FAMILIES[kind]
-    config = family.config_from_json(fields)
+    config = family.config_from_json(told)
     stored = _named(stored_in(Path(folder)), family)
     head = stored.pop(family.HEAD, None) if config.tie_embeddings else None
     _check_size(config, stored)
@@ -77,6 +79,9 @@ def save_checkpoint(model: Transformer, folder: str | PathLike) -> None:
     one, which `load_checkpoint` refuses. Never do new weights lie under an old
     description, or old ones under a new.
     """
+    of_kind(Transformer, model=model)
+    if model.embedding.weight.is_meta:
+        raise ValueError("the weights are on the device meta: they hold no numbers")
     family = _family(model.config)
     weights = {name: w.detach().cpu() for name, w in model.state_dict().items()}
     tensors = family.to_hub(weights, model.config)
@@ -131,15 +136,23 @@ def _to_disk(folder: Path) -> None:
 
 def _family(config: ModelConfig) -> ModuleType:
     """The family whose config.json says all that the configuration does."""
-    for family in FAMILIES.values():
+    in_the_way = []
+    for name, family in FAMILIES.items():
         try:
-            if family.config_from_json(family.config_to_json(config)) == config:
-                return family
-        except ValueError:
-            continue  # as this family has it, there is no such model
+            read = family.config_from_json(family.config_to_json(config))
+        except ValueError as error:  # as this family has it, there is no such model
+            in_the_way.append(f"{name} refuses it: {error}")
+            continue
+        wrong = [
+            f"{field.name}={getattr(config, field.name)!r}"
+            for field in fields(config)
+            if getattr(read, field.name) != getattr(config, field.name)
+        ]
+        if not wrong:
+            return family
+        in_the_way.append(f"{name} has no {', '.join(wrong)}")
     raise ValueError(
-        f"neither of the formats {', '.join(FAMILIES)} can say what this model is: "
-        f"{config}"
+        f"config.json cannot say what this model is: {'; '.join(in_the_way)}"
     )
 
 

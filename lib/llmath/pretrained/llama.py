@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from llmath.border import count, tensors
 from llmath.config import ModelConfig, RopeScaling
 from llmath.pretrained.described import Fields, get, only
 
@@ -169,7 +170,9 @@ def _scaling_to_json(scaling: RopeScaling | None) -> dict[str, Any] | None:
 
 
 def _check_rows(w: Tensor, n_heads: int) -> None:
-    if not w.ndim or n_heads < 1 or w.shape[0] % (2 * n_heads):
+    tensors(w=w)
+    count(n_heads=n_heads)
+    if not w.ndim or not len(w) or w.shape[0] % (2 * n_heads):
         raise ValueError(
             f"{n_heads} heads of pairs need a multiple of {2 * n_heads} rows; "
             f"the shape is {tuple(w.shape)}"

@@ -21,6 +21,7 @@ class Stored(NamedTuple):
     shape: tuple[int, ...]
 
     def read(self) -> Tensor:
+        """Its numbers, in the type in which they are stored."""
         return self.file.get_tensor(self.name)
 
 

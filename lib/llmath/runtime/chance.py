@@ -29,6 +29,8 @@ class Seeds:
 
     def number(self, purpose: str) -> int:
         """The seed of this purpose: 63 bits of SHA-256("seed purpose")."""
+        if not isinstance(purpose, str):
+            raise ValueError(f"a purpose is a name, got {purpose!r:.60}")
         digest = hashlib.sha256(f"{self.seed} {purpose}".encode()).digest()
         return int.from_bytes(digest[:8], "big") >> 1
 

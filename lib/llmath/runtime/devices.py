@@ -50,7 +50,7 @@ def float_type(name: str) -> "torch.dtype":
     import torch
 
     for full, names in DTYPES.items():
-        if name.removeprefix("torch.") in names:
+        if isinstance(name, str) and name.removeprefix("torch.") in names:
             return getattr(torch, full)
     raise ValueError(f"no floating-point type {name!r}; there is {', '.join(DTYPES)}")
 
@@ -63,11 +63,22 @@ def can_compute(device: "torch.device", dtype: "torch.dtype") -> bool:
     """
     import torch
 
+    _check_device(device)
     if device.type == "cuda" and dtype == torch.bfloat16:
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    if device.type == "mps":
-        return dtype != torch.float64
-    return dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16)
+    known = (torch.float32, torch.bfloat16, torch.float16)
+    if device.type not in ("cpu", "cuda"):
+        return device.type == "mps" and dtype in known
+    return dtype in (torch.float64, *known)
+
+
+def _check_device(device: "torch.device") -> None:
+    import torch
+
+    if not isinstance(device, torch.device):
+        raise ValueError(
+            f"device is one that choose_device(…) gives, not {device!r:.60}"
+        )
 
 
 def autocast(
@@ -92,6 +103,7 @@ def describe_device(device: "torch.device") -> dict[str, Any]:
     """The device in words and numbers: its name, its memory, what drives it."""
     import torch
 
+    _check_device(device)
     found: dict[str, Any] = {"type": device.type, "threads": torch.get_num_threads()}
     if device.type != "cuda":
         return found

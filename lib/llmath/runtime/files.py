@@ -29,6 +29,9 @@ def replacing(path: str | PathLike) -> Iterator[BinaryIO]:
 
 def write_json(path: str | PathLike, value: Any) -> None:
     """Write a result, whole or not at all; NaN and ∞, which JSON lacks, are refused."""
-    text = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False)
+    try:
+        text = json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False)
+    except TypeError as error:
+        raise ValueError(f"{path}: this is no JSON: {error}") from error
     with replacing(path) as file:
         file.write(text.encode() + b"\n")

@@ -30,6 +30,8 @@ def saved_for_backward(besides: "Iterable[torch.Tensor]" = ()) -> Iterator[Saved
 
     saved, seen = Saved(), {}  # storages are held, so that no address comes twice
     for tensor in besides:
+        if not hasattr(tensor, "untyped_storage"):
+            raise ValueError(f"besides are tensors, got {tensor!r:.60}")
         seen[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage()
 
     def keep(tensor: "torch.Tensor") -> "torch.Tensor":

@@ -6,6 +6,7 @@ Only products of matrices are counted, as everywhere in the literature: an (m ×
 whole, the masked half of attention's too: the explicit path computes it.
 """
 
+from llmath.border import count, number, of_kind
 from llmath.config import ModelConfig
 from llmath.scaling.ledger import Ledger, Row
 from llmath.scaling.parameters import non_embedding
@@ -70,8 +71,8 @@ def generation_flops(
     first of them, each that is fed back gives the next, and the last is not fed back.
     Without a cache every step is a pass over everything so far.
     """
-    if new < 1:
-        raise ValueError(f"a continuation has at least 1 token, got new={new}")
+    of_kind(ModelConfig, config=config)
+    count(prompt=prompt, new=new)
     seen = range(prompt, prompt + new - 1)
     if cache:
         steps = [forward_flops(config, 1, cached=S).total for S in seen]
@@ -90,10 +91,7 @@ def approximate_training_flops(n_parameters: int, tokens: int) -> int:
     Two operations for each weight and token, three times. N without embeddings is
     Kaplan's (`non_embedding`); `approximation_error` says what it leaves out.
     """
-    if n_parameters < 1 or tokens < 1:
-        raise ValueError(
-            f"N and 𝒟 are at least 1, got {n_parameters} parameters, {tokens} tokens"
-        )
+    count(n_parameters=n_parameters, tokens=tokens)
     return 6 * n_parameters * tokens
 
 
@@ -116,7 +114,8 @@ def mfu(config: ModelConfig, tokens_per_second: float, *, T: int, peak: float) -
     computed twice to save memory does not count. Their 6 N + 12 L H E T for a token,
     with N the weights that multiply.
     """
-    if tokens_per_second < 0 or not 0 < peak < float("inf"):
+    number(tokens_per_second=tokens_per_second, peak=peak)
+    if not 0 <= tokens_per_second < float("inf") or not 0 < peak < float("inf"):
         raise ValueError(
             f"a speed is 0 or more and a peak above 0, got {tokens_per_second} "
             f"tokens/s and {peak} FLOP/s"
@@ -132,7 +131,9 @@ def mfu(config: ModelConfig, tokens_per_second: float, *, T: int, peak: float) -
 
 
 def _check(config: ModelConfig, T: int, B: int, cached: int, logits: int) -> None:
-    if T < 1 or B < 1 or cached < 0 or not 0 <= logits <= T:
+    of_kind(ModelConfig, config=config)
+    count(0, T=T, B=B, cached=cached, logits=logits)
+    if T < 1 or B < 1 or logits > T:
         raise ValueError(
             f"a pass has T ≥ 1 tokens in B ≥ 1 sequences behind cached ≥ 0 others, and "
             f"logits for at most T of them; got T={T}, B={B}, cached={cached}, "

@@ -15,6 +15,7 @@ class Row:
 
     @property
     def amount(self) -> int:
+        """How often it is there times what each costs."""
         return self.times * self.each
 
 
@@ -32,9 +33,11 @@ class Ledger:
 
     @property
     def total(self) -> int:
+        """The sum of all rows, in the ledger's unit."""
         return sum(row.amount for row in self.rows)
 
     def __getitem__(self, part: str) -> int:
+        part = str(part)
         amounts = [
             row.amount
             for row in self.rows
@@ -47,7 +50,7 @@ class Ledger:
 
     def share(self, part: str) -> float:
         """The part's amount as a fraction of the total."""
-        return self[part] / self.total
+        return self[part] / self.total if self.total else 0.0
 
     def markdown(self) -> str:
         """The table in Markdown, for a page."""

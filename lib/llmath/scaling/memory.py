@@ -2,6 +2,7 @@
 
 from types import MappingProxyType
 
+from llmath.border import count, of_kind
 from llmath.config import ModelConfig
 from llmath.scaling.ledger import Ledger, Row
 from llmath.scaling.parameters import Part, parameters, parts
@@ -38,8 +39,9 @@ def cache_bytes(
     smaller by H/G, Ainslie et al. 2023. `KVCache` keeps room for at most twice as many,
     so that growing seldom copies.
     """
-    if T < 0 or B < 1:
-        raise ValueError(f"a cache holds T ≥ 0 tokens of B ≥ 1 texts, got T={T}, B={B}")
+    of_kind(ModelConfig, config=config)
+    count(B=B)
+    count(0, T=T)
     each = B * T * config.n_kv_heads * config.d_head * _width(dtype)
     formula = f"{_width(dtype)} B T GE"
     rows = (Row(name, config.n_layers, each, formula) for name in ("keys", "values"))
@@ -67,7 +69,7 @@ def training_bytes(config: ModelConfig, dtype: str = "float32") -> Ledger:
 
 
 def _bytes(part: Part, dtype: str) -> int:
-    if dtype not in BLOCKS:
+    if not isinstance(dtype, str) or dtype not in BLOCKS:
         return part.size * _width(dtype)
     numbers, size = BLOCKS[dtype]
     if part.width % numbers:
@@ -79,7 +81,7 @@ def _bytes(part: Part, dtype: str) -> int:
 
 
 def _width(dtype: str) -> int:
-    if dtype not in FLOATS:
+    if not isinstance(dtype, str) or dtype not in FLOATS:
         raise ValueError(
             f"no type {dtype!r} here; there is {', '.join(FLOATS)}; and for weights "
             f"{', '.join(BLOCKS)}"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from llmath.border import of_kind
 from llmath.config import ModelConfig
 from llmath.scaling.ledger import Ledger, Row
 
@@ -19,11 +20,13 @@ class Part:
 
     @property
     def size(self) -> int:
+        """How many numbers it holds, once."""
         return self.rows * self.width + self.vector
 
 
 def parts(config: ModelConfig) -> list[Part]:
     """Every part a model of these families can have; `times` is 0 where it has none."""
+    of_kind(ModelConfig, config=config)
     c, L = config, config.n_layers
     D, F, V, K = c.d_model, c.d_ff, c.vocab_size, c.n_kv_heads * c.d_head
     norms = {"none": 0, "pre": 2 * L, "post": 2 * L}[c.norm_position]

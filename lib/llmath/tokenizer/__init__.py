@@ -74,8 +74,8 @@ class Tokenizer:
         special: Collection[int] = (),
     ) -> None:
         check_pattern(pattern)
-        special = set(special)
         check_tables(tokens, merges, special)
+        special = set(special)
         if outside := sorted(i for i in special if not 0 <= i < len(tokens)):
             raise ValueError(f"special ids {outside} are outside the vocabulary")
         self.vocabulary, self.merges = tuple(tokens), tuple(merges)
@@ -237,7 +237,7 @@ class Tokenizer:
 
     def merge(self, ids: Sequence[int]) -> list[int]:
         """Merge neighbours while a merge applies: lowest rank first, then leftmost."""
-        return merge(ids, self._ranks, self._merged)
+        return merge(self._checked(ids), self._ranks, self._merged)
 
     def _encode_piece(self, piece: str) -> list[int]:
         raw = piece.encode("utf-8", "surrogateescape")
@@ -247,7 +247,7 @@ class Tokenizer:
                 f"{piece!r} cannot be encoded: this vocabulary has no token for byte "
                 f"0x{raw[ids.index(None)]:02X}"
             )
-        return self.merge(ids)
+        return merge(ids, self._ranks, self._merged)
 
     def _checked(self, ids: Iterable[int]) -> list[int]:
         try:

@@ -48,7 +48,9 @@ def check_tables(
         "special": (special, int),
     }
     for name, (table, kind) in kinds.items():
-        if isinstance(table, str) or any(not isinstance(x, kind) for x in table):
+        if not isinstance(table, Collection) or isinstance(table, (str, bytes)):
+            raise ValueError(f"{name} should be a row, got {table!r:.80}")
+        if any(not isinstance(x, kind) for x in table):
             raise ValueError(
                 f"{name} should be a row of {kind.__name__}: {table!r:.80}"
             )

@@ -41,7 +41,8 @@ def count_words(
     {b'@': 1, b'\\xdc@': 1}
     """
     check_pattern(pattern)
-    if isinstance(texts, str):
+    _check_markers(special)
+    if isinstance(texts, str) or not isinstance(texts, Iterable):
         raise ValueError(f"texts is a row of texts: [{texts!r:.40}]")
     split, counts = SPLITTERS[pattern], Counter()
     markers = any_of(special) if special else None
@@ -54,12 +55,7 @@ def count_words(
 
 def room_for_merges(vocab_size: int, special: Sequence[str]) -> int:
     """vocab_size − 256 bytes − special tokens, once these are found in order."""
-    if isinstance(special, str):
-        raise ValueError(f"special is a row of markers: [{special!r}]")
-    if "" in special:
-        raise ValueError("a special token cannot be the empty text")
-    if len(set(special)) < len(special):
-        raise ValueError(f"special tokens should differ from each other: {special}")
+    _check_markers(special)
     least = 256 + len(special)
     if not hasattr(vocab_size, "__index__") or vocab_size < least:
         raise ValueError(
@@ -67,6 +63,18 @@ def room_for_merges(vocab_size: int, special: Sequence[str]) -> int:
             f"and {len(special)} special tokens"
         )
     return int(vocab_size) - least
+
+
+def _check_markers(special: Sequence[str]) -> None:
+    if isinstance(special, str):
+        raise ValueError(f"special is a row of markers: [{special!r}]")
+    row = isinstance(special, Sequence)
+    if not row or not all(isinstance(marker, str) for marker in special):
+        raise ValueError(f"special is a row of markers, got {special!r:.60}")
+    if "" in special:
+        raise ValueError("a special token cannot be the empty text")
+    if len(set(special)) < len(special):
+        raise ValueError(f"special tokens should differ from each other: {special}")
 
 
 def learn_merges(
@@ -107,7 +115,12 @@ def _check_words(
     for name, n in {"n_merges": n_merges, "n_symbols": n_symbols}.items():
         if not hasattr(n, "__index__") or n < 0:
             raise ValueError(f"{name}={n!r} should be a whole number from 0")
+    if not isinstance(words, Mapping):
+        raise ValueError(f"words are counted, {{word: times}}; got {words!r:.60}")
     for word, n in words.items():
+        row = isinstance(word, tuple) and all(isinstance(i, int) for i in word)
+        if not row and not isinstance(word, bytes):
+            raise ValueError(f"a word is a row of ids, got {word!r:.80}")
         if not hasattr(n, "__index__") or n < 1:
             raise ValueError(f"word {word!r:.80} should occur once or more, not {n!r}")
         if len(word) and not 0 <= min(word) <= max(word) < n_symbols:
