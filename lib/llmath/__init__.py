@@ -1,7 +1,7 @@
 """The path of the data, one file per arrow. A file imports only from lines above it.
 
 notation.py     the letters: axes of tensors and quantities, one table
-border.py       arguments → nothing, or a ValueError that says what is needed
+border/         arguments → nothing, or a ValueError that says what is needed
 config.py       one frozen description of a model, checked when it is made
 probe.py        named activations, read while the model runs
 runtime/        device, dtype, chance and provenance: what a run stands on

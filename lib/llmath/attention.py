@@ -14,7 +14,13 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from llmath.border import count, floats, of_kind, tensors, wholes
+from llmath.border import count, floats, of_kind, tensors
+from llmath.border.attention import (
+    check_heads,
+    check_mask,
+    check_positions,
+    check_scores,
+)
 from llmath.cache import KVCache
 from llmath.config import ModelConfig
 from llmath.probe import Probe, unobserved
@@ -47,7 +53,7 @@ def causal_mask(
     True where the query at position p_t may look at the key at p_s: itself or the past.
     Positions are whole numbers; rows of them pair.
     """
-    _check_positions(query_positions, key_positions)
+    check_positions(query_positions, key_positions)
     return key_positions[..., None, :] <= query_positions[..., :, None]
 
 
@@ -60,7 +66,7 @@ def sliding_window_mask(
 
     The causal mask cut off behind the last `window` positions, a token's own included.
     """
-    _check_positions(query_positions, key_positions)
+    check_positions(query_positions, key_positions)
     count(window=window)
     distance = query_positions[..., :, None] - key_positions[..., None, :]
     return (distance >= 0) & (distance < window)
@@ -100,7 +106,7 @@ def attention_scores(q: Queries, k: Keys) -> Pattern:
 
     Where G < H key heads are shared, each is repeated first (`repeat_heads`).
     """
-    _check_heads(q, k)
+    check_heads(q, k)
     k = repeat_heads(k, q.shape[1])
     return q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])
 
@@ -114,9 +120,9 @@ def attention_weights(
     are not finite, and queries that may look at nothing, raise a ValueError.
     """
     scores = probe("scores", attention_scores(q, k))
-    _check_scores(scores)
+    check_scores(scores)
     if mask is not None:
-        _check_mask(mask, q, k)
+        check_mask(mask, q, k)
         scores = scores.masked_fill(~mask, -math.inf)
     return softmax(scores)
 
@@ -137,7 +143,7 @@ def attention(
     `impl="online"` does so in the open: `online_attention`. With `triangle=True` the
     mask is known to be one (`is_triangle`), and the kernel need not read it.
     """
-    _check_heads(q, k, v)
+    check_heads(q, k, v)
     if triangle and (mask is None or mask.shape != (q.shape[2],) * 2):
         raise ValueError(
             f"triangle=True speaks of a mask {(q.shape[2],) * 2} that is given as well"
@@ -161,16 +167,16 @@ def online_attention(
     highest score m, ℓ = Σ e^{s − m} and O = Σ e^{s − m} v; where `chunk` more keys
     raise m, both shrink by e^{m_old − m}.
     """
-    _check_heads(q, k, v)
+    check_heads(q, k, v)
     count(chunk=chunk)
     if mask is not None:
-        _check_mask(mask, q, k)
+        check_mask(mask, q, k)
     m = q.new_full((*q.shape[:3], 1), torch.finfo(q.dtype).min)  # −∞ would give ∞ − ∞
     total, out = torch.zeros_like(m), torch.zeros_like(q)
     for start in range(0, k.shape[2], chunk):
         here = slice(start, start + chunk)
         scores = attention_scores(q, k[:, :, here])
-        _check_scores(scores)
+        check_scores(scores)
         if mask is not None:
             scores = scores.masked_fill(~mask[..., here], -math.inf)
         m_old, m = m, torch.maximum(m, scores.amax(-1, keepdim=True).detach())
@@ -184,7 +190,7 @@ def _sdpa(q: Queries, k: Keys, v: Keys, mask: Mask | None, triangle: bool) -> Qu
     if triangle:
         mask = None
     if mask is not None:
-        _check_mask(mask, q, k)
+        check_mask(mask, q, k)
     return F.scaled_dot_product_attention(
         q, k, v, attn_mask=mask, is_causal=triangle, enable_gqa=True
     )
@@ -237,82 +243,3 @@ class Attention(nn.Module):
 
     def _probe(self, name: str, x: Tensor) -> Tensor:
         return getattr(self, name)(x)
-
-
-def _check_heads(q: Tensor, k: Tensor, v: Tensor | None = None) -> None:
-    """The borders of this file: what does not fit is refused with its numbers."""
-    others = {"k": k} if v is None else {"k": k, "v": v}
-    floats(q=q, **others)
-    for name, x in ({"q": q} | others).items():
-        if x.ndim != 4 or not x.shape[1] or not x.shape[3]:
-            raise ValueError(
-                f"{name} needs the four axes batch, heads, tokens, width, with a head "
-                f"and a width; its shape is {tuple(x.shape)}"
-            )
-    for name, x in others.items():
-        if q.dtype != x.dtype:
-            raise ValueError(f"q is {q.dtype} but {name} is {x.dtype}")
-        if (q.shape[0], q.shape[3]) != (x.shape[0], x.shape[3]):
-            raise ValueError(
-                f"q and {name} must agree in batch and width; their shapes are "
-                f"{tuple(q.shape)} and {tuple(x.shape)}"
-            )
-        if q.shape[1] % x.shape[1]:
-            raise ValueError(
-                f"{q.shape[1]} query heads cannot share {x.shape[1]} heads of {name} "
-                f"evenly: H must be a multiple of G"
-            )
-    if not k.shape[2]:
-        raise ValueError("there are no keys to look at")
-    if v is not None and k.shape != v.shape:
-        raise ValueError(
-            f"every key needs one value; the shapes of k and v are "
-            f"{tuple(k.shape)} and {tuple(v.shape)}"
-        )
-
-
-def _check_positions(queries: Tensor, keys: Tensor) -> None:
-    wholes(query_positions=queries, key_positions=keys)
-    if not queries.ndim or queries.shape[:-1] != keys.shape[:-1]:
-        raise ValueError(
-            f"positions of queries and of keys need the same rows, (T) and (S) or "
-            f"(B, T) and (B, S); got {tuple(queries.shape)} and {tuple(keys.shape)}"
-        )
-
-
-def _check_scores(scores: Tensor) -> None:
-    if torch.compiler.is_compiling() or not scores.numel() or scores.is_meta:
-        return  # a look at the values would break a compiled graph
-    if torch.stack(torch.aminmax(scores)).isfinite().all():  # NaN passes through both
-        return
-    where = (~scores.isfinite()).nonzero()
-    b, h, t, s = where[0].tolist()
-    raise ValueError(
-        f"{len(where)} of {scores.numel()} attention scores are NaN or infinite, the "
-        f"first at batch {b}, head {h}, query {t}, key {s}. The queries or keys "
-        f"were so already, or their product overflowed {scores.dtype}. To find where, "
-        f'`record(model, "blocks.*.resid_pre")`; to stay in range, compute in float32 '
-        f"or bfloat16 (float16 ends at 65,504)."
-    )
-
-
-def _check_mask(mask: Tensor, q: Tensor, k: Tensor) -> None:
-    tensors(q=q, mask=mask)
-    B, T, S = q.shape[0], q.shape[2], k.shape[2]
-    if mask.dtype != torch.bool:
-        raise ValueError(f"a mask says True where looking is allowed; got {mask.dtype}")
-    if mask.shape not in ((T, S), (B, 1, T, S)):
-        raise ValueError(
-            f"the mask has shape {tuple(mask.shape)}; {T} queries and {S} keys need "
-            f"{(T, S)}, or {(B, 1, T, S)} where the {B} rows of the batch differ"
-        )
-    if torch.compiler.is_compiling() or mask.is_meta:
-        return
-    if mask.all() or (sees := mask.any(dim=-1)).all():
-        return
-    blind = (~sees).nonzero()
-    raise ValueError(
-        f"query {int(blind[0, -1])} may look at no key at all ({len(blind)} of "
-        f"{sees.numel()} queries may not): its weights would be 0/0. Let every token "
-        f"see at least itself."
-    )
