@@ -70,7 +70,7 @@ class Page:
             self.cited.add(citation.key)
             return "#" + slug(f"ref-{citation.key}")
         page, _, fragment = target.partition("#")
-        if page == self.url:
+        if page == self.url and "?" not in fragment:  # a figure's state is the site's
             return "#" + slug(fragment) if fragment else ""
         return "" if self.base == NOWHERE else target
 

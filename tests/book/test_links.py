@@ -45,7 +45,7 @@ def broken(page: Path, target: str) -> bool:
     file = Path(unquote(url.path))
     if not file.is_file():
         return True
-    place = unquote(url.fragment)
+    place = unquote(url.fragment).split("?")[0]  # behind it: a figure's state
     return bool(place) and file.suffix == ".html" and place not in read(file).ids
 
 

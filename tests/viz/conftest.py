@@ -12,8 +12,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 import static_page
-from llmath.viz import frames, style, svg
-from samples import Shown, bars, explorer, heat, plotted
+from llmath.viz import HeadRoles, OnlineSoftmax, frames, style, svg
+from samples import ROLES, SCORES, VALUES, Shown, bars, explorer, heat, plotted
 
 ROOT = Path(__file__).resolve().parents[2]
 AWAKE = "(figure) => figure.dataset.state === 'alive'"
@@ -51,6 +51,8 @@ def address(tmp_path_factory) -> str:
         lambda: Shown(svg, lambda: svg.show(bars(1), alt="Two bars.")),
         lambda: Shown(svg, lambda: svg.show(heat(), alt="A small heat map.")),
         plotted,
+        lambda: OnlineSoftmax(SCORES, VALUES, chunk=2, step=2),
+        lambda: HeadRoles(ROLES, explorer="#attention_explorer-0"),
         view,  # far from the first, so that it wakes later
     )
     with matplotlib.rc_context():
@@ -67,7 +69,8 @@ def open_page(chromium: Browser, address: str) -> Iterator[Callable[..., Page]]:
     """Opens the page of all figures, or another; it may report no error at all."""
     contexts, errors = [], []
 
-    def open_it(*, theme="light", width=1280, motion="reduce", to=address, **options):
+    def open_it(*, theme="light", width=1280, motion="reduce", to=address, asleep=False,
+                **options):  # fmt: skip
         context = chromium.new_context(
             viewport={"width": width, "height": 900},
             reduced_motion=motion,
@@ -84,7 +87,7 @@ def open_page(chromium: Browser, address: str) -> Iterator[Callable[..., Page]]:
         page.goto(to)
         if options.get("java_script_enabled", True):
             page.evaluate("t => document.documentElement.dataset.theme = t", theme)
-            for figure in page.locator("[data-live]").all():
+            for figure in [] if asleep else page.locator("[data-live]").all():
                 figure.scroll_into_view_if_needed()
                 page.wait_for_function(AWAKE, arg=figure.element_handle())
         return page

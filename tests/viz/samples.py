@@ -31,6 +31,33 @@ MAPS = [
     maps_of(LAYERS, HEADS, 3, seed=2, causal=False),
 ]
 
+SCORES = [0.5, 3.25, -2.0, 4.5, 1.0, 4.5, -9.0]
+VALUES = np.random.default_rng(4).normal(size=(7, 3)).round(3)
+SHAPE = LAYERS, HEADS
+
+
+def scores(seed: int, shape=SHAPE) -> np.ndarray:
+    return np.random.default_rng(seed).beta(0.6, 2, size=shape)
+
+
+def role(seed: int, shape=SHAPE, **more) -> dict:
+    own = scores(seed, shape)
+    return {
+        "score": own,
+        "low": np.maximum(own - 0.05, 0),
+        "high": np.minimum(own + 0.05, 1),
+        "baselines": {
+            "distractor": scores(seed + 50, shape),
+            "offset": scores(seed + 60, shape),
+        },
+        "n": 40 + seed,
+        "note": "A note.",
+    } | more
+
+
+ROLES = {"subject": role(1), "noun": role(2),
+         "sink": {"score": scores(3), "n": 12}}  # fmt: skip
+
 
 def bars(height):
     fig, ax = plt.subplots()

@@ -10,6 +10,7 @@ import pytest
 from llmath.viz import style
 
 ROOT = Path(__file__).resolve().parents[2]
+DRIVE = (ROOT / "tests" / "book" / "drive.js").read_text("utf8")
 PALETTE = style.SERIES["blue"]
 everywhere = pytest.mark.parametrize(
     ("theme", "width"),
@@ -26,6 +27,15 @@ def test_nothing_overflows_and_everything_has_a_name(open_page, theme, width):
         "axe.run('main', { preload: false }).then((r) => r.violations)"
     )
     assert [(v["id"], [n["html"] for n in v["nodes"]][:3]) for v in found] == []
+
+
+@pytest.mark.parametrize("kind", ["online_softmax", "head_roles"])
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390)])
+def test_every_control_moves_it(open_page, kind, theme, width):
+    figure = open_page(theme=theme, width=width).locator(f"[data-live={kind}]")
+    report = figure.evaluate(DRIVE)
+    assert report["moved"] > 10
+    assert (report["dead"], report["excused"]) == ([], [])
 
 
 def test_frames_by_keyboard(open_page):

@@ -4,14 +4,18 @@ from llmath.viz import style
 from llmath.viz.attention_explorer import AttentionExplorer
 from llmath.viz.frames import slider
 from llmath.viz.glued import glue
+from llmath.viz.head_roles import HeadRoles
 from llmath.viz.live import LiveFigure
+from llmath.viz.online_softmax import OnlineSoftmax
 from llmath.viz.plotly import plot
 from llmath.viz.source import show_source
 from llmath.viz.svg import show
 
 __all__ = [
     "AttentionExplorer",
+    "HeadRoles",
     "LiveFigure",
+    "OnlineSoftmax",
     "glue",
     "plot",
     "show",

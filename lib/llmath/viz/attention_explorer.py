@@ -100,6 +100,7 @@ class AttentionExplorer(LiveFigure):
 
     module = "attention_explorer"
     height = 780
+    linked = ("sentence", "layer", "head", "query", "view", "only_row")
     sentences = traitlets.List().tag(sync=True)
     layers = traitlets.Int().tag(sync=True)
     heads = traitlets.Int().tag(sync=True)
@@ -160,6 +161,15 @@ class AttentionExplorer(LiveFigure):
             f"Attention explorer: all {layers * heads} heads, {layers} layers of "
             f"{heads}, on “{shown['title']}”, each a picture of its weights."
         )
+
+    def choices(self, name: str) -> Any:
+        sizes = {
+            "sentence": len(self.sentences),
+            "layer": self.layers,
+            "head": self.heads,
+            "query": {"sentence": [len(s["labels"]) for s in self.sentences]},
+        }
+        return sizes[name] if name in sizes else super().choices(name)
 
     @traitlets.validate("layer", "head", "sentence", "query")
     def _within(self, proposal: dict[str, Any]) -> int:

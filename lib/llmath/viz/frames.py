@@ -47,6 +47,7 @@ class Frames(LiveFigure):
     """A slider over pictures that were drawn beforehand."""
 
     module = "frames"
+    linked = ("index",)
     lines = traitlets.List().tag(sync=True)
     frames = traitlets.List().tag(sync=True)
     labels = traitlets.List().tag(sync=True)
@@ -62,6 +63,7 @@ class Frames(LiveFigure):
         start: int,
         alt: Alt,
         unit: str = "",
+        key: str | None = None,
     ) -> None:
         pictures = []
         for value in values:
@@ -72,6 +74,7 @@ class Frames(LiveFigure):
         prefix = "v" + hashlib.sha256("".join(pictures).encode()).hexdigest()[:8]
         lines, frames = shared([p.replace(FRAME, prefix) for p in pictures])
         super().__init__(
+            key=key,
             lines=lines,
             frames=frames,
             labels=[words(v, unit) for v in values],
@@ -79,6 +82,9 @@ class Frames(LiveFigure):
             index=start,
             alt=f"Figure with a slider: {name}.",
         )
+
+    def choices(self, name: str) -> int:
+        return len(self.frames)
 
     def still(self) -> str:
         return "\n".join(self.lines[i] for i in self.frames[self.index])
@@ -93,18 +99,21 @@ def slider(
     start: int = 0,
     unit: str = "",
     continuous: bool = False,
+    key: str | None = None,
 ) -> None:
     """Shows `draw(value)` under a slider that begins at `values[start]`.
 
     With a kernel, every move calls `draw` again; `continuous` allows numbers between
     the given ones. The static page shows the same figure from frames drawn beforehand.
     `alt` describes the figure, or is a function of the value that does. Fix the axes'
-    limits in `draw`: then only what changes moves.
+    limits in `draw`: then only what changes moves. `key` names the figure in links
+    of the page.
     """
     if not 0 <= start < len(values):
         raise ValueError(f"start = {start}: there are {len(values)} values, from 0")
     if static_build():
-        display(Frames(draw, values, name=name, start=start, alt=alt, unit=unit))
+        options = {"name": name, "start": start, "alt": alt, "unit": unit, "key": key}
+        display(Frames(draw, values, **options))
         return
     control = _control(values, start, name=name, unit=unit, continuous=continuous)
     picture = ipywidgets.Output()

@@ -6,6 +6,10 @@
   const versions = /*VERSIONS*/ {};
   const scripts = new Map();                       // path -> promise
   const models = new Map();                        // key -> model: many views, one state
+  const woken = new Map();                         // figure -> promise
+  const told = new Map();                          // model -> its part of the address
+  const PAUSE = 400;       // ms without a change: Safari allows 100 addresses in 30 s
+  let timer;
 
   function script(path) {
     if (!scripts.has(path)) {
@@ -26,7 +30,7 @@
     return new DataView(bytes.buffer);
   }
 
-  function makeModel(state) {
+  function makeModel(state, saved) {
     const listeners = new Map();                   // event -> set of callbacks
     const emit = (event, ...args) =>
       [...(listeners.get(event) ?? [])].forEach((callback) => callback(...args));
@@ -38,7 +42,7 @@
         emit(`change:${name}`, model, value, {});
         emit("change", model, {});
       },
-      save_changes() {},
+      save_changes: () => saved(model),
       send() {},
       on(events, callback) {
         for (const e of events.split(" ")) {
@@ -56,8 +60,7 @@
     return model;
   }
 
-  async function wake(figure) {
-    if (figure.dataset.state) return;
+  async function rouse(figure) {
     figure.dataset.state = "loading";
     const { live: name, key } = figure.dataset;
     const { signal } = new AbortController();
@@ -66,7 +69,9 @@
       const made = LiveFigures.modules[name];
       if (!models.has(key)) {
         const json = figure.querySelector("script").textContent;
-        models.set(key, makeModel(JSON.parse(json, revive)));
+        const model = makeModel(JSON.parse(json, revive), () => remember(figure, model));
+        models.set(key, model);
+        told.set(model, inWords(figure, model));
         await made.initialize?.({ model: models.get(key), signal });
       }
       const el = document.createElement("div");
@@ -82,6 +87,63 @@
     }
   }
 
+  function wake(figure) {
+    if (!woken.has(figure)) woken.set(figure, rouse(figure));
+    return woken.get(figure);
+  }
+
+  // The address says what the figure changed last shows: #heads?layer=13&head=8.
+  // `data-links` has the rules, made by LiveFigure.choices; anything else is ignored.
+  const rules = (figure) => JSON.parse(figure.dataset.links || "{}");
+
+  /** The allowed value that the text names, or undefined. */
+  function allowed(rule, text, now) {
+    if (Array.isArray(rule)) return rule.find((value) => String(value) === text);
+    if (typeof rule === "object") {                // {sentence: [7, 3]}
+      const [other] = Object.keys(rule);
+      return allowed(rule[other][now(other)], text, now);
+    }
+    return /^(0|[1-9]\d*)$/.test(text) && +text < rule ? +text : undefined;
+  }
+
+  /** The linked part of a figure's state, as the address has it. */
+  const inWords = (figure, model) => String(new URLSearchParams(
+    Object.keys(rules(figure)).map((name) => [name, model.get(name)])));
+
+  /** Called when the reader has changed a model: puts its state in the address. */
+  function remember(figure, model) {
+    const words = inWords(figure, model);
+    if (words === told.get(model)) return;         // nothing that is linked
+    told.set(model, words);
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      history.replaceState(history.state, "", `#${figure.dataset.key}?${words}`);
+    }, PAUSE);
+  }
+
+  /** Goes where the address points, if that is a figure, and sets what it asks for. */
+  async function follow() {
+    clearTimeout(timer);
+    const [key, query] = location.hash.slice(1).split("?", 2);
+    const figure = [...document.querySelectorAll("[data-live]")]
+      .find((one) => one.dataset.key === key);
+    if (!figure) return;
+    const wanted = new URLSearchParams(query);
+    figure.scrollIntoView({ behavior: "instant" });
+    await wake(figure);
+    const model = models.get(key);
+    if (figure.dataset.state !== "alive") return;
+    for (const [name, rule] of Object.entries(rules(figure))) {
+      const value = allowed(rule, wanted.get(name) ?? "", model.get);
+      if (value !== undefined) model.set(name, value);
+    }
+    told.set(model, inWords(figure, model));
+    figure.scrollIntoView({ behavior: "instant" });  // what is above may have grown
+    const view = figure.querySelector(".viz-view > *");
+    view.tabIndex = -1;                            // the next Tab goes on from here
+    view.focus({ preventScroll: true });
+  }
+
   function watch() {
     const figures = document.querySelectorAll("[data-live]");
     const near = new IntersectionObserver((entries) => {
@@ -91,6 +153,8 @@
     }, { rootMargin: "600px" });
     figures.forEach((figure) => near.observe(figure));
     addEventListener("beforeprint", () => figures.forEach(wake));
+    addEventListener("hashchange", follow);
+    follow();
   }
 
   window.LiveFigures = { modules: {}, script };

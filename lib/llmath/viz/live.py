@@ -3,6 +3,10 @@
 One JavaScript file draws the figure in both homes. With a kernel it is an ordinary
 anywidget. In the static build (BOOK_STATIC=1) no comm is opened: the figure becomes a
 div that holds its state as JSON, and host.js wakes it when it scrolls near.
+
+There, the address carries the state of the figure that the reader changed last:
+`#heads?layer=13&head=8` is the place on the page and what the figure shows. A class
+names the traits that take part in `linked`.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ HERE = Path(__file__).parent
 NOT_STATE = {"layout", "tabbable", "tooltip"}  # DOMWidget's own, of no use on a page
 USES = re.compile(r"^/\* global ([\w, ]+) \*/$", re.M)
 EXPORT = re.compile(r"^export default ", re.M)
+KEY = re.compile(r"[A-Za-z][\w-]*", re.A)  # nothing that an address would escape
 
 
 def static_build() -> bool:
@@ -81,11 +86,20 @@ def modules() -> list[str]:
 
 
 def embed(
-    module: str, state: dict[str, Any], *, key: str, height: int, still: str
+    module: str,
+    state: dict[str, Any],
+    *,
+    key: str,
+    height: int,
+    still: str,
+    links: dict[str, Any] | None = None,
+    anchor: bool = True,
 ) -> str:
     """The light form: a div with the state in it; bytes become {"$b64": …}.
 
     `still` is HTML shown until the figure wakes, and for good where no script runs.
+    `links` says what an address may set, as `LiveFigure.links` does; `anchor` makes
+    the key the div's id, which a page can have only once.
     """
 
     def encode(value: Any) -> dict[str, str]:
@@ -93,9 +107,13 @@ def embed(
 
     data = json.dumps(state, default=encode, separators=(",", ":"), ensure_ascii=False)
     data = data.replace("<", "\\u003c")  # no </script> can end the element early
+    name = html.escape(key)
+    rules = html.escape(json.dumps(links or {}, separators=(",", ":")))
+    place = f' id="{name}"' if anchor else ""
     return (
-        f'<div class="viz viz-live" data-live="{module}" data-key="{html.escape(key)}"'
-        f' style="min-height:{height}px"><div class="viz-alt">{still}</div>'
+        f'<div class="viz viz-live"{place} data-live="{module}" data-key="{name}"'
+        f' data-links="{rules}" style="min-height:{height}px">'
+        f'<div class="viz-alt">{still}</div>'
         f'<script type="application/json">{data}</script></div>'
     )
 
@@ -106,13 +124,18 @@ class LiveFigure(anywidget.AnyWidget):
     Synced traits are the state. `alt` says what is shown where no script runs and names
     the figure for screen readers. (Colab's widget manager is turned on by anywidget,
     when the first figure is made.)
+
+    `key="heads"` names the figure in links; without it the key is a number, which
+    changes when a figure is put before it.
     """
 
     module: ClassVar[str] = ""
     height: ClassVar[int] = 0  # px, kept free on the page until the figure wakes
+    linked: ClassVar[tuple[str, ...]] = ()  # traits that an address carries, in order
     alt = traitlets.Unicode("Interactive figure.").tag(sync=True)
 
     _numbers: ClassVar[itertools.count] = itertools.count()
+    _taken: ClassVar[set[str]] = set()  # keys on the page that is being built
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         if "module" in cls.__dict__:  # not for the subclass that add_traits() makes
@@ -120,8 +143,20 @@ class LiveFigure(anywidget.AnyWidget):
             cls._css = stylesheet()
         super().__init_subclass__(**kwargs)
 
-    def __init__(self, **kwargs: Any) -> None:
-        self.key = f"{self.module}-{next(LiveFigure._numbers)}"  # same in every build
+    def __init__(self, *, key: str | None = None, **kwargs: Any) -> None:
+        number = next(LiveFigure._numbers)  # the same in every build
+        self.key = f"{self.module}-{number}" if key is None else key
+        if not KEY.fullmatch(self.key):
+            raise ValueError(
+                f"key={key!r} cannot stand in an address: a letter, then letters, "
+                f"digits, - and _"
+            )
+        if static_build() and self.key in LiveFigure._taken:
+            raise ValueError(
+                f"key={key!r} names two figures of one page: links need one for each"
+            )
+        LiveFigure._taken.add(self.key)
+        self._anchored = False
         super().__init__(**kwargs)
 
     def open(self) -> None:
@@ -133,6 +168,22 @@ class LiveFigure(anywidget.AnyWidget):
         """The synced traits that are the figure's own."""
         names = sorted(k for k in self.keys if not k.startswith("_"))
         return {k: getattr(self, k) for k in names if k not in NOT_STATE}
+
+    def choices(self, name: str) -> Any:
+        """What an address may set a linked trait to.
+
+        A list of the values; or n, for 0 … n − 1; or {trait: [n, …]}, where n depends
+        on the value of a trait that is linked before it.
+        """
+        trait = self.traits()[name]
+        if isinstance(trait, traitlets.Enum):
+            return list(trait.values)
+        if isinstance(trait, traitlets.Bool):
+            return [False, True]
+        raise NotImplementedError(f"{type(self).__name__}.choices({name!r})")
+
+    def links(self) -> dict[str, Any]:
+        return {name: self.choices(name) for name in self.linked}
 
     def still(self) -> str:
         """HTML that stands for the figure where no script runs."""
@@ -147,5 +198,8 @@ class LiveFigure(anywidget.AnyWidget):
             key=self.key,
             height=self.height,
             still=self.still(),
+            links=self.links(),
+            anchor=not self._anchored,  # of many views the first
         )
+        self._anchored = True
         return {"text/html": page, "text/plain": self.alt}, {}
