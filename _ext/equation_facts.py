@@ -7,6 +7,9 @@ Reads the three places without running any of them:
 - a test names the function, and if it returns a tensor whose shape is annotated,
   `reference/` holds a twin of the same name in NumPy.
 
+A backward rule that autograd spares the library exists only in `reference/`: there it
+is the implementation itself.
+
 `problems` says what is missing, one line each. A step of a derivation that no function
 computes is labelled `der:…` instead, and needs nothing.
 """
@@ -19,7 +22,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import named_tests
@@ -145,10 +148,30 @@ def top_level(file: Path) -> Iterator[str]:
             yield from (t.id for t in node.targets if isinstance(t, ast.Name))
 
 
+def is_twin(file: Path, root: Path) -> bool:
+    return root / TWINS in file.parents
+
+
+def only_in_numpy(file: Path, root: Path) -> Iterator[Implementation]:
+    """The functions of a file of twins that have no counterpart in the library."""
+    original = root / LIBRARY / file.relative_to(root / TWINS)
+    known = set(top_level(original)) if original.exists() else set()
+    for found in implementations_in(file, root):
+        if found.name.rpartition(".")[2] not in known:
+            yield replace(found, needs_twin=False)
+
+
 def gather(root: Path) -> Facts:
     modules = sorted((root / LIBRARY).rglob("*.py"))
-    own = [m for m in modules if root / TWINS not in m.parents]
-    implementations = [i for file in own for i in implementations_in(file, root)]
+    implementations = [
+        *(
+            i
+            for m in modules
+            if not is_twin(m, root)
+            for i in implementations_in(m, root)
+        ),
+        *(i for m in modules if is_twin(m, root) for i in only_in_numpy(m, root)),
+    ]
     citations = [
         (label, Place(file.relative_to(root).as_posix(), f":{getattr(n, 'lineno', 1)}"))
         for file in modules
@@ -158,7 +181,7 @@ def gather(root: Path) -> Facts:
     twins = {
         f"{file.relative_to(root).as_posix()}:{name}"
         for file in modules
-        if root / TWINS in file.parents
+        if is_twin(file, root)
         for name in top_level(file)
     }
     return Facts(

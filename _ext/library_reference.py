@@ -28,6 +28,7 @@ from equation_links import bare, kept
 
 PLACE = "{{ library }}"
 ROW = re.compile(r"^(\w+)(?:\.py|/) +\S", re.MULTILINE)
+LISTED = re.compile(r"\w+\.py {2,}\S")
 CODE = re.compile(r"(`[^`]+`)")
 MARKUP = re.compile(r"([*|\\]|_\b)")
 EQUATION = re.compile(rf".*\S\s+\{{({NAME})\}}(.*)")
@@ -95,11 +96,17 @@ def plain(line: str) -> str:
 
 
 def rewritten(lines: list[str]) -> Iterator[str]:
-    """Plain lines rewritten; examples, from >>> to the next empty line, as they are."""
-    example = False
+    """Plain lines rewritten; examples and lists of files as they are, to their ends."""
+    example = listed = False
     for line in lines:
         example = line.lstrip().startswith(">>>") or (example and bool(line.strip()))
-        yield line if example else plain(line)
+        if LISTED.match(line) and not listed:
+            yield from (".. code-block:: none", "")
+        listed = bool(LISTED.match(line))
+        if listed:
+            yield f"   {line}"
+        else:
+            yield line if example else plain(line)
 
 
 def rewrite(app: Sphinx, what: str, name: str, obj, options, lines: list[str]) -> None:

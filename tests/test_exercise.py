@@ -271,3 +271,49 @@ def test_an_interruption_is_not_an_answer():
 def test_an_unknown_exercise_lists_the_known():
     with pytest.raises(ValueError, match=r"'weights'; there is embed; .*attention"):
         check("weights", weights)
+
+
+def backward(dO, q, k, v, mask, *, root=True, rank_one=True, transpose=True):
+    """As a reader derives it, with the usual ways to go wrong."""
+    A = weights(q, k, mask)
+    dA = dO @ v.mT
+    dZ = A * (dA - (A * dA).sum(-1, keepdim=True)) if rank_one else A * dA
+    dZ = dZ / math.sqrt(q.shape[-1]) if root else dZ
+    dk = dZ.mT @ q if transpose or q.shape != k.shape else dZ @ q
+    return dZ @ k, dk, A.mT @ dO
+
+
+def test_an_answer_of_several_tensors(capsys):
+    assert check("attention_backward", backward)
+    assert check("attention_backward", lambda *x: list(backward(*x)))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        ({"root": False}, "divided by √E as well"),
+        ({"rank_one": False}, "rank-one term is missing"),
+        ({"rank_one": False, "root": False}, "is missing: raising"),
+        ({"transpose": False}, "numbers in dk of attention_backward"),
+    ],
+    ids=str,
+)
+def test_mistakes_in_a_backward_pass(capsys, wrong, hint):
+    assert hint in verdict(
+        capsys, "attention_backward", lambda *x: backward(*x, **wrong)
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        (lambda *x: backward(*x)[0], "return 3 tensors, `dq, dk, dv`, in this order"),
+        (lambda *x: backward(*x)[:2], "got 2 of them"),
+        (lambda *x: None, "it returns None"),
+        (lambda *x: (*backward(*x)[:2], None), "it returns None"),
+        (lambda *x: backward(*x)[1::-1] + backward(*x)[2:], "dQ and dK have changed"),
+        (lambda *x: backward(*x)[::-1], "dq of attention_backward"),
+    ],
+)
+def test_several_tensors_that_are_no_answer(capsys, wrong, hint):
+    assert hint in verdict(capsys, "attention_backward", wrong)

@@ -14,11 +14,13 @@ import torch
 from torch import Tensor
 
 from llmath.mistakes import EXERCISES, Exercise
+from llmath.mistakes.slips import parts
 from llmath.swap import using
 
 __all__ = ["check", "using"]
 
 _TOLERANCE = 1e-4
+Answer = tuple[np.ndarray, ...]  # one array for each result of the function
 
 
 def check(name: str, fn: Callable[..., Any]) -> bool:
@@ -54,12 +56,12 @@ def _problem(exercise: Exercise, fn: Callable[..., Any]) -> str | None:
             unusable = str(reason)
             break
     for title, answer in answers.items():
-        if not _same(answer, exercise.right(*exercise.cases[title])):
+        if not _same(answer, exercise.expected(title)):
             return _explain(exercise, answers, title)
     return unusable
 
 
-def _answer(exercise: Exercise, fn: Callable[..., Any], title: str) -> np.ndarray:
+def _answer(exercise: Exercise, fn: Callable[..., Any], title: str) -> Answer:
     """Call the reader's function on one case."""
     given = [_tensor(x) for x in exercise.cases[title]]
     kept = [_tensor(x) for x in exercise.cases[title]]
@@ -80,8 +82,22 @@ def _answer(exercise: Exercise, fn: Callable[..., Any], title: str) -> np.ndarra
                 "it changes its arguments in place; make new tensors, with `x = x / 2` "
                 "rather than `x /= 2`."
             )
-    expected = exercise.right(*exercise.cases[title])
-    return _array(result, boolean=expected.dtype == bool)
+    expected = exercise.expected(title)
+    return tuple(
+        _array(x, boolean=right.dtype == bool)
+        for x, right in zip(_results(exercise, result), expected, strict=True)
+    )
+
+
+def _results(exercise: Exercise, result: Any) -> tuple[Any, ...]:
+    """The one result, or each of several; refused if they are not as many."""
+    n, names = len(exercise.outputs), ", ".join(exercise.outputs)
+    if not n or result is None:
+        return (result,) * max(n, 1)
+    if not isinstance(result, tuple | list) or len(result) != n:
+        given = f"{len(result)} of them" if isinstance(result, tuple | list) else "one"
+        raise _Unusable(f"return {n} tensors, `{names}`, in this order; got {given}.")
+    return tuple(result)
 
 
 def _array(result: Any, *, boolean: bool) -> np.ndarray:
@@ -105,22 +121,30 @@ def _array(result: Any, *, boolean: bool) -> np.ndarray:
         ) from error
 
 
-def _explain(exercise: Exercise, answers: dict[str, np.ndarray], title: str) -> str:
+def _explain(exercise: Exercise, answers: dict[str, Answer], title: str) -> str:
     """The fewest usual mistakes that explain every answer; else where they differ."""
     for hints, variant in exercise.variants():
         if hints and _explained(exercise, answers, variant):
             return " Also: ".join(hints)
-    result, expected = answers[title], exercise.right(*exercise.cases[title])
+    names = [f"{name} of {exercise.call}" for name in exercise.outputs]
+    results = zip(
+        names or [exercise.call],
+        answers[title],
+        exercise.expected(title),
+        strict=True,
+    )
+    what, result, expected = next(r for r in results if not _same(r[1:2], r[2:]))
     if result.shape != expected.shape:
         return (
-            f"for {title} it returns the shape {result.shape}; "
-            f"{exercise.call} has {expected.shape}."
+            f"for {title} it returns the shape {result.shape}; {what} has "
+            f"{expected.shape}."
         )
     wrong = np.argwhere(~np.isclose(result, expected, _TOLERANCE, _TOLERANCE))
     place = tuple(int(i) for i in wrong[0])
     text = (
-        f"for {title}, {len(wrong)} of {result.size} numbers differ; at {list(place)} "
-        f"it has {result[place]:.4g}, the reference {expected[place]:.4g}."
+        f"for {title}, {len(wrong)} of {result.size} numbers"
+        f"{f' in {what}' if names else ''} differ; at {list(place)} it has "
+        f"{result[place]:.4g}, the reference {expected[place]:.4g}."
     )
     sums_to_one = expected.ndim > 0 and np.allclose(expected.sum(-1), 1)
     if sums_to_one and not np.allclose(result.sum(-1), 1, atol=1e-3):
@@ -129,7 +153,7 @@ def _explain(exercise: Exercise, answers: dict[str, np.ndarray], title: str) -> 
 
 
 def _explained(
-    exercise: Exercise, answers: dict[str, np.ndarray], mistake: Callable[..., Any]
+    exercise: Exercise, answers: dict[str, Answer], mistake: Callable[..., Any]
 ) -> bool:
     """Whether this mistake gives every answer; in float32, so as to overflow alike."""
     for title, answer in answers.items():
@@ -139,16 +163,17 @@ def _explained(
         ]
         try:
             with np.errstate(all="ignore"):
-                if not _same(answer, mistake(*arguments)):
+                if not _same(answer, parts(mistake(*arguments))):
                     return False
         except ValueError:  # the mistake is not even possible with these shapes
             return False
     return True
 
 
-def _same(a: np.ndarray, b: np.ndarray) -> bool:
-    return a.shape == b.shape and np.allclose(
-        a, b, _TOLERANCE, _TOLERANCE, equal_nan=True
+def _same(a: Answer, b: Answer) -> bool:
+    return all(
+        x.shape == y.shape and np.allclose(x, y, _TOLERANCE, _TOLERANCE, equal_nan=True)
+        for x, y in zip(a, b, strict=True)
     )
 
 

@@ -83,7 +83,7 @@ def beam_search(
     stop: Collection[int] = (),
     impl: str = "explicit",
 ) -> list[Beam] | list[list[Beam]]:
-    """The likeliest continuations found when only `beams` are followed; Lowerre 1976
+    """The likeliest continuations of `beams` followed   {eq:beam-score}; Lowerre 1976
 
     At each step all open texts are extended by every token, and the likeliest `beams`
     extensions stay open; those among them that end in a token of `stop` are finished.
@@ -129,7 +129,7 @@ class _Search:
         self.alpha, self.stop = alpha, frozenset(stop)
         self.open, self.finished = [Beam(list(prompt), 0.0)], []
 
-    def advance(self, log_p: Float[Tensor, "K V"]) -> list[int]:
+    def advance(self, log_p: Float[Tensor, "beams V"]) -> list[int]:
         """Extend by one token; for each text that stays open, which one it extends."""
         scores = log_p.new_tensor([score for _, score in self.open])
         total = (scores[:, None] + log_p).flatten()

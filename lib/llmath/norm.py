@@ -20,8 +20,8 @@ def rms_norm(
             f"x has vectors of width {x.shape[-1]}, the gain has {tuple(gain.shape)}"
         )
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
-    rms = (wide.square().mean(dim=-1, keepdim=True) + eps).sqrt()
-    return (wide / rms).to(x.dtype) * gain
+    inverse_rms = (wide.square().mean(dim=-1, keepdim=True) + eps).rsqrt()
+    return (wide * inverse_rms).to(x.dtype) * gain
 
 
 def layer_norm(
@@ -44,8 +44,8 @@ def layer_norm(
             )
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
     centred = wide - wide.mean(dim=-1, keepdim=True)
-    deviation = (centred.square().mean(dim=-1, keepdim=True) + eps).sqrt()
-    y = (centred / deviation).to(x.dtype) * gain
+    inverse_deviation = (centred.square().mean(dim=-1, keepdim=True) + eps).rsqrt()
+    y = (centred * inverse_deviation).to(x.dtype) * gain
     return y if bias is None else y + bias
 
 

@@ -36,9 +36,10 @@ def rope_frequencies(
     dtype: torch.dtype = torch.float32,
     device: torch.device | str | None = None,
 ) -> Float[Tensor, " pairs"]:
-    """θ_i = base^{−2i/E}, slowed as `scaling` says; Su et al. 2021, §3.2.2
+    """θ_i = base^{−2i/E}   {eq:rope-angles}; Su et al. 2021, §3.2.2
 
-    Radians from one position to the next, for i = 0 … E/2 − 1.
+    Slowed as `scaling` says. Radians from one position to the next, for i = 0 … E/2 −
+    1.
     """
     i = torch.arange(d_head // 2, device=device, dtype=dtype)
     theta = base ** (-2 * i / d_head)
@@ -58,7 +59,7 @@ def rope_frequencies(
 def slow_evenly(
     theta: Float[Tensor, " pairs"], *, factor: float
 ) -> Float[Tensor, " pairs"]:
-    """θ'_i = θ_i / s: position t looks like t/s; Chen et al. 2023, eq. 4"""
+    """θ'_i = θ_i / s   {eq:slow-evenly}; Chen et al. 2023, eq. 4"""
     return theta / factor
 
 
@@ -70,11 +71,12 @@ def slow_llama3(
     high: float,
     original_context: int,
 ) -> Float[Tensor, " pairs"]:
-    """θ'_i = (1 − γ_i) θ_i / s + γ_i θ_i; Llama 3.1 (Grattafiori et al. 2024, §3.4.2)
+    """θ'_i = (1 − γ_i) θ_i / s + γ_i θ_i   {eq:slow-llama3}; Grattafiori et al. 2024
 
-    γ_i = (r_i − low) / (high − low), kept within 0 … 1, with r_i = C θ_i / 2π the turns
-    that a pair makes in the original context of C positions: those of more than `high`
-    turns stay as they are, those of fewer than `low` are slowed by the whole factor s.
+    As in Llama 3.1. γ_i = (r_i − low) / (high − low), kept within 0 … 1, with r_i = C
+    θ_i / 2π the turns that a pair makes in the original context of C positions: those
+    of more than `high` turns stay as they are, those of fewer than `low` are slowed by
+    the whole factor s.
     """
     turns = original_context * theta / (2 * math.pi)
     gamma = ((turns - low) / (high - low)).clamp(0, 1)
@@ -82,7 +84,7 @@ def slow_llama3(
 
 
 def ntk_base(base: float, *, d_head: int, factor: float) -> float:
-    """base' = base · s^{E/(E−2)}; "NTK-aware" scaling, bloc97 2023
+    """base' = base · s^{E/(E−2)}   {eq:ntk-base}; bloc97 2023, "NTK-aware" scaling
 
     The first pair turns as before, the last one s times slower, the others in between.
     A model scaled so is one with another `rope_base`.

@@ -17,7 +17,7 @@ Logits = Float[Tensor, "*batch V"]
 
 
 def top_k(logits: Logits, k: int) -> Logits:
-    """z_i where z_i ≥ the k-th largest z, −∞ elsewhere; Fan et al. 2018, §5.1
+    """z_i where z_i ≥ the k-th largest z, −∞ elsewhere   {eq:top-k}; Fan et al. 2018
 
     Equal logits are treated alike: where the k-th largest occurs more than once, more
     than k tokens stay. With k ≥ V all do.
@@ -29,7 +29,7 @@ def top_k(logits: Logits, k: int) -> Logits:
 
 
 def top_p(logits: Logits, p: float) -> Logits:
-    """z_i where i ∈ N, −∞ elsewhere; Holtzman et al. 2020, §3.1
+    """z_i where i ∈ N, −∞ elsewhere   {eq:top-p}; Holtzman et al. 2020, §3.1
 
     The nucleus N is the smallest set of the likeliest tokens whose probabilities add up
     to at least p: a token is left out when those before it already do. The likeliest
@@ -45,7 +45,7 @@ def top_p(logits: Logits, p: float) -> Logits:
 
 
 def min_p(logits: Logits, p: float) -> Logits:
-    """z_i where p_i ≥ p max_j p_j, −∞ elsewhere; Nguyen et al. 2024, §3
+    """z_i where p_i ≥ p max_j p_j, −∞ elsewhere   {eq:min-p}; Nguyen et al. 2024, §3
 
     In logits the condition reads z_i ≥ max_j z_j + ln p: no softmax is needed.
     """
@@ -60,10 +60,11 @@ def min_p(logits: Logits, p: float) -> Logits:
 def repetition_penalty(
     logits: Logits, ids: Int[Tensor, "*batch T"], penalty: float
 ) -> Logits:
-    """z_i / θ where z_i > 0, θ z_i where z_i < 0, if i ∈ ids; Keskar et al. 2019, §4.1
+    """z_i / θ where z_i > 0, θ z_i where z_i < 0   {eq:repetition-penalty}
 
-    Dividing, as in the paper, would make a token with a negative logit *more* likely;
-    multiplying there penalises every token that has come before.
+    For i among `ids`; Keskar et al. 2019, §4.1. Dividing, as in the paper, would make a
+    token with a negative logit *more* likely; multiplying there penalises every token
+    that has come before.
     """
     if not 0 < penalty < math.inf:
         raise ValueError(f"a repetition penalty is positive, got {penalty}")
@@ -143,10 +144,11 @@ def next_id(
     generator: torch.Generator | None = None,
     **rules: int | float | None,
 ) -> int:
-    """id ~ softmax(z / τ), cut as in `Sampling`; at τ = 0 the id of the largest z.
+    """id ~ softmax(z / τ)   {eq:temperature}
 
-    The rules are `Sampling`'s, by name: next_id(z, temperature=0.8, top_p=0.9, …). Only
-    the repetition penalty looks at `ids`, the tokens that came before.
+    Cut as in `Sampling`; at τ = 0 the id of the largest z. The rules are `Sampling`'s,
+    by name: next_id(z, temperature=0.8, top_p=0.9, …). Only the repetition penalty
+    looks at `ids`, the tokens that came before.
     """
     return Sampling(**rules).draw(logits, ids, generator)
 

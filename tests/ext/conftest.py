@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import bs4
 import nbformat
 import pytest
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace, patch_docutils
+from sphinx_external_toc import collectors
 
 sys.path.insert(0, str(Path(__file__).parent))
 import tiny_book
@@ -98,6 +101,23 @@ def build_book(folder: Path, *, ours: list[str] = OURS, **config) -> Built:
         app.build()
     lines = [line for line in warnings.getvalue().splitlines() if line]
     return Built(folder, log.getvalue(), lines, app.statuscode)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def live_objects() -> Iterator[None]:
+    """sphinx_external_toc looks at all objects that there are, in search of its rival.
+
+    Other tests of the process may have left weak proxies of what is gone, and looking
+    at such a one raises.
+    """
+    found = collectors.gc.get_objects
+
+    def living() -> list:
+        return [each for each in found() if type(each) not in weakref.ProxyTypes]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(collectors, "gc", SimpleNamespace(get_objects=living))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -44,6 +44,51 @@ def test_facts_of_the_tiny_book(sources):
     assert facts.tests["llmath.attention.softmax"].test == "test_softmax_sums_to_one"
 
 
+BACKWARD = '''
+
+def softmax_backward(dA, A):
+    """dz = A (dA - sum A dA)   {eq:backward}"""
+    return dA
+
+
+def softmax(z):
+    """softmax(z)   {eq:softmax}"""
+    return z
+'''
+
+
+def add_backward_rule(folder: Path, *, test: bool) -> None:
+    """A rule that only reference/ has, beside a twin that cites its equation."""
+    chapter = folder / "chapters" / "08_backward.md"
+    chapter.write_text("# Backward\n\n$$\nx\n$$ (eq:backward)\n")
+    twins = folder / "lib/llmath/reference/attention.py"
+    rest = twins.read_text("utf8").replace("def softmax(z):\n    return z\n", "")
+    twins.write_text(rest + BACKWARD, "utf8")
+    if test:
+        (folder / "tests/test_backward.py").write_text(
+            "from llmath.reference.attention import softmax_backward as rule\n"
+            "def test_rule():\n    assert rule\n"
+        )
+
+
+def test_a_backward_rule_may_exist_only_in_numpy(sources):
+    add_backward_rule(sources, test=True)
+    assert problems(sources) == []
+    facts = equation_facts.gather(sources)
+    (rule,) = facts.of("eq:backward")
+    assert rule.name == "llmath.reference.attention.softmax_backward"
+    assert rule.file == "lib/llmath/reference/attention.py"
+    names = [function.name for function in facts.of("eq:softmax")]
+    assert names == ["llmath.attention.softmax"]  # its twin is no second one
+
+
+def test_a_backward_rule_needs_its_test(sources):
+    add_backward_rule(sources, test=False)
+    (line,) = problems(sources)
+    assert "llmath.reference.attention.softmax_backward cites {eq:backward}" in line
+    assert line.endswith("but no test names it")
+
+
 BROKEN = {
     "a docstring cites what no chapter has": (
         "lib/llmath/attention.py",

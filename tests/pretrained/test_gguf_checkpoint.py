@@ -294,7 +294,7 @@ def test_every_kind_of_metadata_and_alignment(alignment, tmp_path):
         ({}, {"w": row()._replace(shape=(9,))}, "is 36 bytes in F32; got 32"),
         ({}, {"w": row()._replace(encoding="F64")}, "no encoding 'F64'"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_cannot_be_written(metadata, tensors, words, tmp_path):
     with pytest.raises(ValueError, match=words):

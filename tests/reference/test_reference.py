@@ -23,7 +23,7 @@ SIZES = {"batch": 2, "shape": 7, "B": 2, "T": 3, "S": 5, "H": 6, "G": 2, "E": 8}
 SIZES |= {"rows": 2, "D": 10, "F": 12, "V": 11, "pairs": 40}
 KEYWORDS = {"base": 100.0, "eps": 1e-3, "d_head": 8, "d_model": 10, "n_heads": 6}
 KEYWORDS |= {"window": 2, "chunk": 2, "k": 4, "p": 0.3, "penalty": 1.7}
-SIZES |= {"layers": 2, "K": 2}
+SIZES |= {"layers": 2, "others": 2}
 KEYWORDS |= {"offset": 1, "start": 2}
 PACKAGES = ("interpret",)  # rows that are folders: what they publish is in __all__
 KEYWORDS |= {"factor": 8.0, "low": 1.0, "high": 4.0, "original_context": 8}
@@ -63,8 +63,19 @@ def twins() -> set[tuple[str, str]]:
 FORMULAS = sorted(formulas())
 
 
+def backward_rules() -> set[tuple[str, str]]:
+    """What autograd spares the library: tests/reference/test_backward.py"""
+    return {(file, name) for file, name in twins() if name.endswith("_backward")}
+
+
 def test_every_formula_has_a_twin():
-    assert formulas() == twins()
+    assert formulas() == twins() - backward_rules()
+
+
+def test_a_backward_rule_belongs_to_a_formula():
+    rules = {(file, name.removesuffix("_backward")) for file, name in backward_rules()}
+    assert rules
+    assert rules <= formulas()
 
 
 def test_there_are_formulas():

@@ -13,7 +13,18 @@ from playwright.sync_api import Browser, Page
 
 import static_page
 from llmath.viz import HeadRoles, OnlineSoftmax, frames, style, svg
-from samples import ROLES, SCORES, VALUES, Shown, bars, explorer, heat, plotted
+from samples import (
+    ROLES,
+    SCORES,
+    VALUES,
+    Shown,
+    bars,
+    explorer,
+    heat,
+    laboratory,
+    playground,
+    plotted,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 AWAKE = "(figure) => figure.dataset.state === 'alive'"
@@ -51,6 +62,8 @@ def address(tmp_path_factory) -> str:
         lambda: Shown(svg, lambda: svg.show(bars(1), alt="Two bars.")),
         lambda: Shown(svg, lambda: svg.show(heat(), alt="A small heat map.")),
         plotted,
+        laboratory,
+        playground,
         lambda: OnlineSoftmax(SCORES, VALUES, chunk=2, step=2),
         lambda: HeadRoles(ROLES, explorer="#attention_explorer-0"),
         view,  # far from the first, so that it wakes later

@@ -9,7 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import plotly.graph_objects as go
 
-from llmath.viz import AttentionExplorer, plotly
+from llmath.viz import AttentionExplorer, MaskPlayground, SoftmaxLab, plotly
 
 
 def maps_of(layers, heads, size, *, causal=True, seed=0):
@@ -94,3 +94,11 @@ def plotted():
     fig = go.Figure(go.Bar(x=["a", "b"], y=[1, 2]))
     fig.update_layout(title="Bars", xaxis_title="token", yaxis_title="score")
     return Shown(plotly, lambda: plotly.plot(fig, alt="Two bars in plotly."))
+
+
+def laboratory(**kwargs):
+    return SoftmaxLab(heads=2, seed=3, **kwargs)
+
+
+def playground(**kwargs):
+    return MaskPlayground.from_seed(base=100.0, **kwargs)

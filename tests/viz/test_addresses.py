@@ -11,9 +11,10 @@ import pytest
 import traitlets
 
 import static_page
-from llmath.viz import style
+from llmath.viz import MaskPlayground, SoftmaxLab, style
 from llmath.viz.frames import Frames
 from llmath.viz.live import LiveFigure
+from llmath.viz.mask_playground import WORDS
 from samples import bars, explorer
 
 STATE = "layer=3&head=2"
@@ -85,6 +86,7 @@ def linked(tmp_path_factory) -> str:
                 bars, [1, 2, 3], name="height", start=1, alt="Bars.", key="slide"
             ),
             lambda: explorer(key="heads"),
+            lambda: MaskPlayground.from_seed(key="masks"),
         )
     text = page.read_text("utf8")
     gap = '<p id="sec-far" style="height:3000px">far</p>'
@@ -221,3 +223,28 @@ def test_a_plain_link_outruns_a_change_not_yet_written(visit):
     page.evaluate("location.hash = 'sec-far'")
     page.wait_for_timeout(500)
     assert page.evaluate(HREF) == "#sec-far"
+
+
+def order(page) -> str:
+    """The tokens of the playground's shelf, by their first places."""
+    tokens = page.locator("#masks .shelf button").all_inner_texts()
+    words = [word.strip() for word in WORDS]
+    return "".join(str(words.index(token)) for token in tokens)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [("531024", "531024"), ("531020", "012345"), ("0123456", "012345"), ("", "012345")],
+)
+def test_an_order_is_a_permutation(visit, wanted, expected):
+    page = visit(f"#masks?mask=window&window=3&order={wanted}&positions=true")
+    page.wait_for_function("document.getElementById('masks').dataset.state === 'alive'")
+    assert order(page) == expected
+    assert page.locator("#masks select").first.input_value() == "window"
+
+
+def test_the_laboratory_offers_its_grid():
+    rules = SoftmaxLab(heads=1).links()
+    assert rules["width"] == [1, 4, 16, 64, 256, 1024]
+    assert 0.25 in rules["tau"]
+    assert rules["root"] == [False, True]

@@ -37,7 +37,7 @@ def random_batch(ids: Ids, T: int, B: int, *, generator: np.random.Generator) ->
     """x_{bt} = id_{s_b + t},  y_{bt} = id_{s_b + t + 1}   {eq:random-batch}
 
     s_b uniform on 0 … n − T − 1.
-        The starts are drawn with replacement and from the generator alone.
+    The starts are drawn with replacement and from the generator alone.
     """
     _check(ids, T, B)
     return _pairs(ids, T, generator.integers(0, len(ids) - T, B))

@@ -110,7 +110,7 @@ def role_wins(
     pattern: Square,
     queries: Int[Tensor, " B"],
     targets: Bool[Tensor, "B T"],
-    distractors: Bool[Tensor, "B K T"],
+    distractors: Bool[Tensor, "B others T"],
 ) -> Bool[Tensor, "*layers B H"]:
     """Σ_{s∈target} A_{qs} > Σ_{s∈k} A_{qs} for every distractor k   {eq:role-wins}
 

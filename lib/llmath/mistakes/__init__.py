@@ -3,13 +3,15 @@
 Each exercise knows how its function is called, on what it is tried, and the mistakes
 that everybody makes once, each as the formula that it amounts to. Mistakes combine: the
 weights that come out when √E *and* the mask are forgotten are recognised too. A file
-here has the mistakes in the formulas of the library's file of the same name.
+here has the mistakes in the formulas of the library's file of the same name;
+`backward.py` has those in the backward rules of `reference/`.
 """
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
 from llmath.mistakes.attention import ATTENTION
+from llmath.mistakes.backward import BACKWARD
 from llmath.mistakes.embedding import EMBEDDING
 from llmath.mistakes.loss import LOSS
 from llmath.mistakes.mlp import MLP
@@ -20,5 +22,5 @@ from llmath.mistakes.slips import Exercise
 __all__ = ["EXERCISES", "Exercise"]
 
 EXERCISES: Mapping[str, Exercise] = MappingProxyType(
-    {**EMBEDDING, **ROPE, **NORM, **ATTENTION, **MLP, **LOSS}
+    {**EMBEDDING, **ROPE, **NORM, **ATTENTION, **BACKWARD, **MLP, **LOSS}
 )

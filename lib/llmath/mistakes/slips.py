@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Function = Callable[..., np.ndarray]
+Function = Callable[..., np.ndarray | tuple[np.ndarray, ...]]
 Slips = Mapping[str | None, Function]  # what went wrong (None: nothing) → a step
 
 
@@ -15,6 +15,8 @@ class Exercise:
     """`cases` maps a description to arguments, in the order of the call.
 
     The last of them, as many as there are `options`, are numbers handed over by name.
+    A function with several results names them in `outputs`; `right` and the variants
+    then return a tuple of as many arrays.
     """
 
     call: str
@@ -22,6 +24,16 @@ class Exercise:
     cases: Mapping[str, tuple]
     variants: Callable[[], Iterator[tuple[list[str], Function]]]
     options: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+
+    def expected(self, title: str) -> tuple[np.ndarray, ...]:
+        """The right results for a case: one for each output, or the only one."""
+        return parts(self.right(*self.cases[title]))
+
+
+def parts(results: np.ndarray | tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+    """Several results as they are; a single one as the only one of a tuple."""
+    return results if isinstance(results, tuple) else (results,)
 
 
 def combine(function: Callable[..., Function], *slips: Slips):

@@ -157,7 +157,7 @@ _AT_ONCE = 2**18  # numbers in one go: what lies between stays in the CPU's cach
 
 
 def quantize(w: np.ndarray, encoding: str) -> np.ndarray:
-    """w ↦ blocks of bytes (d, q) with w ≈ d q, d (q − 8) or d q + m; ggml, Q8_0 … Q4_1
+    """w ↦ bytes of (d, q), w ≈ d q, d (q − 8) or d q + m   {eq:quantization}; ggml
 
     `encoding` is F32, F16, BF16, Q8_0, Q4_0 or Q4_1. The bytes take the last axis,
     which has to fill whole blocks. Infinite weights and NaN are refused, and weights
@@ -183,9 +183,10 @@ def quantize(w: np.ndarray, encoding: str) -> np.ndarray:
 
 
 def dequantize(data: np.ndarray, encoding: str) -> np.ndarray:
-    """(d, q) ↦ d q, d (q − 8) or d q + m, in float32; the inverse up to rounding
+    """(d, q) ↦ d q, d (q − 8) or d q + m   {eq:dequantization}; ggml
 
-    `data` are bytes, in whole blocks along the last axis, as `quantize` gives them.
+    In float32; the inverse up to rounding. `data` are bytes, in whole blocks along the
+    last axis, as `quantize` gives them.
     """
     kind = named(encoding)
     if data.dtype != np.uint8 or not data.ndim or data.shape[-1] % kind.size:

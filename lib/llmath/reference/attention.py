@@ -57,3 +57,37 @@ def online_attention(q, k, v, mask=None, *, chunk=1):
             total[row] = shrink * total[row] + e
             out[row] = shrink * out[row] + e * v[b, h, s]
     return out / total[..., None]
+
+
+def softmax_backward(dA, A, dim=-1):
+    """∂ℒ/∂z_i = A_i (∂ℒ/∂A_i − Σ_j A_j ∂ℒ/∂A_j)   {eq:softmax-backward}; Bridle 1990
+
+    From ∂A_j/∂z_i = A_j (δ_ij − A_i): multiply by dA = ∂ℒ/∂A and sum over j. A is the
+    softmax itself, of any shape; where it is 0, masked or underflown, nothing flows.
+    """
+    return A * (dA - (A * dA).sum(axis=dim, keepdims=True))
+
+
+def attention_backward(dO, q, k, v, mask=None):
+    """∂V = Aᵀ∂O, ∂A = ∂O Vᵀ, ∂Q = ∂Z K/√E, ∂K = ∂ZᵀQ/√E   {eq:attention-backward}
+
+    Dao et al. 2022, appendix B.2; ∂ is short for ∂ℒ/∂. dO (B, H, T, E) → gradients in
+    the shapes of q (B, H, T, E), k and v (B, G, S, E). O = A V is linear in either
+    factor; ∂Z comes from ∂A by `softmax_backward`, and a constant mask adds nothing; Z
+    is linear in Q and in K. A key that H/G query heads share gets the sum of what they
+    send.
+    """
+    A = attention_weights(q, k, mask)
+    k_of, v_of = (repeat_heads(x, q.shape[1]) for x in (k, v))
+    dA = np.einsum("bhte,bhse->bhts", dO, v_of)
+    dZ = softmax_backward(dA, A) / np.sqrt(q.shape[3])
+    dq = np.einsum("bhts,bhse->bhte", dZ, k_of)
+    dk = np.einsum("bhts,bhte->bhse", dZ, q)
+    dv = np.einsum("bhts,bhte->bhse", A, dO)
+    return dq, _shared(dk, k.shape[1]), _shared(dv, v.shape[1])
+
+
+def _shared(dx, n_kv_heads):
+    """Σ over the query heads that share a head: the backward pass of `repeat_heads`"""
+    B, H, S, E = dx.shape
+    return dx.reshape(B, n_kv_heads, H // n_kv_heads, S, E).sum(axis=2)

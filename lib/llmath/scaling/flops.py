@@ -50,9 +50,9 @@ def forward_flops(
 def training_flops(config: ModelConfig, T: int, *, B: int = 1) -> Ledger:
     """C = 3 C_forward   {eq:training-flops}; Kaplan et al. 2020, §2.1
 
-    One forward pass, two for the backward.
-        For y = x W the backward pass needs ∂x = ∂y Wᵀ and ∂W = xᵀ ∂y, each as large a
-    product as the first. The update itself is left out: a few operations a parameter.
+    One forward pass, two for the backward: for y = x W it needs ∂x = ∂y Wᵀ and ∂W = xᵀ
+    ∂y, each as large a product as the first. The update itself is left out: a few
+    operations a parameter.
     """
     rows = (
         Row(row.part, 3 * row.times, row.each, row.formula)

@@ -6,8 +6,10 @@ from llmath.viz.frames import slider
 from llmath.viz.glued import glue
 from llmath.viz.head_roles import HeadRoles
 from llmath.viz.live import LiveFigure
+from llmath.viz.mask_playground import MaskPlayground
 from llmath.viz.online_softmax import OnlineSoftmax
 from llmath.viz.plotly import plot
+from llmath.viz.softmax_lab import SoftmaxLab
 from llmath.viz.source import show_source
 from llmath.viz.svg import show
 
@@ -15,7 +17,9 @@ __all__ = [
     "AttentionExplorer",
     "HeadRoles",
     "LiveFigure",
+    "MaskPlayground",
     "OnlineSoftmax",
+    "SoftmaxLab",
     "glue",
     "plot",
     "show",

@@ -99,6 +99,10 @@
   /** The allowed value that the text names, or undefined. */
   function allowed(rule, text, now) {
     if (Array.isArray(rule)) return rule.find((value) => String(value) === text);
+    if (typeof rule === "string") {                // "012": these, in any order
+      const sorted = (letters) => [...letters].sort().join("");
+      return sorted(text) === sorted(rule) ? text : undefined;
+    }
     if (typeof rule === "object") {                // {sentence: [7, 3]}
       const [other] = Object.keys(rule);
       return allowed(rule[other][now(other)], text, now);

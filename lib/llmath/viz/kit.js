@@ -16,8 +16,8 @@ const make = (tag, attributes = {}, ...children) =>
 const draw = (tag, attributes = {}, ...children) =>
   fill(document.createElementNS(SVG, tag), attributes, children);
 
-let ids = 0;
-const id = () => `viz-${(ids += 1)}`;
+/** An id of its own on the page, where each kind of figure has its own copy of this file. */
+const id = () => `viz-${(globalThis.vizIds = (globalThis.vizIds ?? 0) + 1)}`;
 
 /** A map's colours, least to greatest, as the theme has them now. */
 function levels(element, name) {

@@ -173,7 +173,8 @@ class LiveFigure(anywidget.AnyWidget):
         """What an address may set a linked trait to.
 
         A list of the values; or n, for 0 … n − 1; or {trait: [n, …]}, where n depends
-        on the value of a trait that is linked before it.
+        on the value of a trait that is linked before it; or letters that may come in
+        any order, each once.
         """
         trait = self.traits()[name]
         if isinstance(trait, traitlets.Enum):
