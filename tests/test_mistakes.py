@@ -7,6 +7,7 @@ import pytest
 
 from llmath import attention, embedding, loss, mlp, norm, rope
 from llmath.mistakes import EXERCISES
+from llmath.mistakes.lookup import LOOKUP
 from llmath.mistakes.slips import parts
 
 FILES = (attention, embedding, loss, mlp, norm, rope)
@@ -19,8 +20,9 @@ OF_THE_LIBRARY = {
 
 
 def test_the_formulas_that_readers_write():
-    others = {"sharpen", "score_std", "softmax_backward", "attention_backward"}
-    assert set(EXERCISES) - set(OF_THE_LIBRARY) == others
+    backward = {"softmax_backward", "attention_backward"}
+    assert set(EXERCISES) - set(OF_THE_LIBRARY) == set(LOOKUP) | backward
+    assert set(LOOKUP) == {"sharpen", "score_std", "kernel_weights", "softmax_jacobian"}
     assert len(OF_THE_LIBRARY) >= 15
 
 

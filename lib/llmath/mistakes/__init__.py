@@ -4,7 +4,8 @@ Each exercise knows how its function is called, on what it is tried, and the mis
 that everybody makes once, each as the formula that it amounts to. Mistakes combine: the
 weights that come out when √E *and* the mask are forgotten are recognised too. A file
 here has the mistakes in the formulas of the library's file of the same name;
-`backward.py` has those in the backward rules of `reference/`.
+`backward.py` has those in the backward rules of `reference/`, `lookup.py` those in
+exercises about a single lookup.
 """
 
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from types import MappingProxyType
 from llmath.mistakes.attention import ATTENTION
 from llmath.mistakes.backward import BACKWARD
 from llmath.mistakes.embedding import EMBEDDING
+from llmath.mistakes.lookup import LOOKUP
 from llmath.mistakes.loss import LOSS
 from llmath.mistakes.mlp import MLP
 from llmath.mistakes.norm import NORM
@@ -22,5 +24,14 @@ from llmath.mistakes.slips import Exercise
 __all__ = ["EXERCISES", "Exercise"]
 
 EXERCISES: Mapping[str, Exercise] = MappingProxyType(
-    {**EMBEDDING, **ROPE, **NORM, **ATTENTION, **BACKWARD, **MLP, **LOSS}
+    {
+        **EMBEDDING,
+        **ROPE,
+        **NORM,
+        **ATTENTION,
+        **LOOKUP,
+        **BACKWARD,
+        **MLP,
+        **LOSS,
+    }
 )

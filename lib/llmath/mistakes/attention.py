@@ -1,4 +1,4 @@
-"""attention → what goes wrong in its formulas, and in two exercises about them"""
+"""attention → what goes wrong in its formulas"""
 
 import math
 from collections.abc import Mapping
@@ -104,54 +104,33 @@ def _mask(rule: Function) -> Function:
     return lambda t, s: rule(t[:, None], s[None, :])
 
 
-# Weights p of a query q → the weights of βq.
-SHARPENINGS: Slips = {
-    None: lambda p, beta: np.where(p > 0, p**beta, 0.0),
-    "A key with weight 0 was forbidden and must stay so: with β = 0, 0⁰ = 1 brings it "
-    "back.": lambda p, beta: p**beta,
-    "β multiplies the weights and cancels in the quotient; it multiplies the *scores*, "
-    "so it is an exponent: p^β.": lambda p, beta: p * beta,
-    "The softmax of β log p is right where p > 0; but log 0 = −∞, and with β = 0 the "
-    "product 0 · (−∞) is NaN.": lambda p, beta: np.exp(beta * np.log(p)),
-    "The softmax of β p: but p is a weight already, its score was log p.": (
-        lambda p, beta: np.exp(beta * p)
+# Rules for a column t, a row s and the number w of positions that a window is long.
+WINDOWS: Slips = {
+    None: lambda t, s, w: (s <= t) & (s > t - w),
+    "The window is one position too long: it holds w positions, the token's own "
+    "included, so s > t − w.": lambda t, s, w: (s <= t) & (s >= t - w),
+    "The future is open: of the w positions around, only those with s ≤ t may be "
+    "seen.": lambda t, s, w: s > t - w,
+    "A token may look at itself as well: s ≤ t, not s < t.": lambda t, s, w: (
+        (s < t) & (s > t - w)
+    ),
+    "This is the causal mask; the window's far end is missing: s > t − w.": (
+        lambda t, s, w: s <= t
+    ),
+    "Both ends look alike: |t − s| < w sees the future too.": lambda t, s, w: (
+        abs(t - s) < w
+    ),
+    "True means *may look*; here it marks what is hidden.": lambda t, s, w: (
+        (s > t) | (s <= t - w)
+    ),
+    "Rows are queries and columns keys; this is the transpose.": lambda t, s, w: (
+        ((s <= t) & (s > t - w)).T
     ),
 }
-SHARES: Slips = {
-    None: lambda powered: powered / powered.sum(axis=-1, keepdims=True),
-    "The powers of p do not sum to 1: divide by their sum.": lambda powered: powered,
-}
 
 
-def _sharpen(power: Function, share: Function) -> Function:
-    return lambda p, beta: share(power(p, beta))
-
-
-# W_Q and W_K → the standard deviation of q·k = x W_Qᵀ W_K x'.
-SCORE_MATRICES: Slips = {
-    None: lambda W_Q, W_K: W_Q.T @ W_K,
-    "W_Q W_Kᵀ has E rows; q·k = xᵀ W_Qᵀ W_K x' needs the one with D rows.": (
-        lambda W_Q, W_K: W_Q @ W_K.T
-    ),
-    "The product is taken entry by entry; it is a matrix product, W_Qᵀ W_K.": (
-        lambda W_Q, W_K: W_Q * W_K
-    ),
-}
-SPREADS: Slips = {
-    None: lambda M: np.sqrt((M**2).sum()),
-    "This is the variance; its root is asked for.": lambda M: (M**2).sum(),
-    "The trace of the product is not enough: every pair of entries of x and x' "
-    "contributes, so all entries of W_Qᵀ W_K count.": lambda M: np.abs(np.trace(M)),
-    "It is the root of the *sum* of the squares, not of their mean.": (
-        lambda M: np.sqrt((M**2).mean())
-    ),
-    "This is the largest singular value; the variance sums over all of them, which is "
-    "the Frobenius norm.": lambda M: np.linalg.norm(M, 2),
-}
-
-
-def _score_std(matrix: Function, spread: Function) -> Function:
-    return lambda W_Q, W_K: np.asarray(spread(matrix(W_Q, W_K)))
+def _window_mask(rule: Function) -> Function:
+    return lambda t, s, window: rule(t[:, None], s[None, :], window)
 
 
 def _tensors(T: int, S: int, *, heads: int = 3, scale: float = 1.0) -> list[np.ndarray]:
@@ -169,7 +148,6 @@ def _causal(T: int, S: int) -> np.ndarray:
 _Q, _K, _V = _tensors(5, 5)
 _Q2, _K2, _V2 = _tensors(2, 6)
 _HUGE = _tensors(3, 3, scale=1000.0)
-_P = np.array([[0.625, 0.25, 0.125, 0.0], [0.5, 0.0, 0.0, 0.5]])
 
 ATTENTION: Mapping[str, Exercise] = MappingProxyType(
     {
@@ -187,6 +165,21 @@ ATTENTION: Mapping[str, Exercise] = MappingProxyType(
                 "2 new tokens behind 4": (np.arange(4, 6), np.arange(6)),
             },
             variants=combine(_mask, RULES),
+        ),
+        "sliding_window_mask": Exercise(
+            call="sliding_window_mask(query_positions, key_positions, window)",
+            right=right.sliding_window_mask,
+            cases={
+                "6 tokens, a window of 3": (np.arange(6), np.arange(6), np.array(3)),
+                "2 new tokens behind 4, a window of 2": (
+                    np.arange(4, 6),
+                    np.arange(6),
+                    np.array(2),
+                ),
+                "4 tokens, a window of 1": (np.arange(4), np.arange(4), np.array(1)),
+            },
+            variants=combine(_window_mask, WINDOWS),
+            options=("window",),
         ),
         "attention_scores": Exercise(
             call="attention_scores(q, k)",
@@ -215,25 +208,6 @@ ATTENTION: Mapping[str, Exercise] = MappingProxyType(
                 "scores in the thousands": (*_HUGE, _causal(3, 3)),
             },
             variants=combine(_attention, SCALES, MASKINGS, NORMALISATIONS, READINGS),
-        ),
-        "sharpen": Exercise(
-            call="sharpen(p, beta)",
-            right=_sharpen(SHARPENINGS[None], SHARES[None]),
-            cases={
-                "β = 2": (_P, np.array(2.0)),
-                "β = 1/2": (_P, np.array(0.5)),
-                "β = 0": (_P, np.array(0.0)),
-            },
-            variants=combine(_sharpen, SHARPENINGS, SHARES),
-        ),
-        "score_std": Exercise(
-            call="score_std(W_Q, W_K)",
-            right=_score_std(SCORE_MATRICES[None], SPREADS[None]),
-            cases={
-                "E = 4, D = 5": (_Q[0, 0].T, _K[0, 0].T),
-                "E = 5, D = 4": (_Q[0, 0], _K[0, 0]),
-            },
-            variants=combine(_score_std, SCORE_MATRICES, SPREADS),
         ),
     }
 )
