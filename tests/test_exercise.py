@@ -317,3 +317,26 @@ def test_mistakes_in_a_backward_pass(capsys, wrong, hint):
 )
 def test_several_tensors_that_are_no_answer(capsys, wrong, hint):
     assert hint in verdict(capsys, "attention_backward", wrong)
+
+
+def test_lookups_by_other_roads(capsys):
+    """Kernels from torch's own distances, the Jacobian from autograd."""
+
+    def kernel_weights(q, k, h):
+        kernel = torch.exp(-(torch.cdist(q, k) ** 2) / (2 * h**2))
+        return kernel / kernel.sum(-1, keepdim=True)
+
+    def jacobian(p):
+        return torch.autograd.functional.jacobian(
+            lambda z: torch.softmax(z, -1), p.log()
+        )
+
+    assert check("kernel_weights", kernel_weights) is True
+    assert check("softmax_jacobian", jacobian) is True
+    capsys.readouterr()
+    wrong = verdict(capsys, "softmax_jacobian", lambda p: (p * (1 - p)).diag())
+    assert "Off the diagonal it is not 0" in wrong
+    unequal = verdict(
+        capsys, "kernel_weights", lambda q, k, h: torch.softmax(q @ k.T / h**2, -1)
+    )
+    assert "equally long" in unequal

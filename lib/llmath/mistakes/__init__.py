@@ -4,8 +4,8 @@ Each exercise knows how its function is called, on what it is tried, and the mis
 that everybody makes once, each as the formula that it amounts to. Mistakes combine: the
 weights that come out when √E *and* the mask are forgotten are recognised too. A file
 here has the mistakes in the formulas of the library's file of the same name;
-`backward.py` has those in the backward rules of `reference/`, `lookup.py` those in
-exercises about a single lookup.
+`lookup.py` has those in exercises about a single lookup, `backward.py` those in the
+backward rules of `reference/`.
 """
 
 from collections.abc import Mapping
@@ -24,14 +24,5 @@ from llmath.mistakes.slips import Exercise
 __all__ = ["EXERCISES", "Exercise"]
 
 EXERCISES: Mapping[str, Exercise] = MappingProxyType(
-    {
-        **EMBEDDING,
-        **ROPE,
-        **NORM,
-        **ATTENTION,
-        **LOOKUP,
-        **BACKWARD,
-        **MLP,
-        **LOSS,
-    }
+    {**EMBEDDING, **ROPE, **NORM, **ATTENTION, **LOOKUP, **BACKWARD, **MLP, **LOSS}
 )
