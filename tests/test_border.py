@@ -122,7 +122,9 @@ def one_argument(f):
     ]
 
 
-@pytest.mark.parametrize("f", [softmax, silu, gelu, gelu_tanh], ids=str)
+@pytest.mark.parametrize(
+    "f", [softmax, silu, gelu, gelu_tanh], ids=lambda f: f.__name__
+)
 @pytest.mark.parametrize("i", range(5))
 def test_functions_of_one_tensor(f, i):
     refused("should be a tensor|needs floating-point", one_argument(f)[i])
