@@ -120,7 +120,7 @@ def rewrite(app: Sphinx, what: str, name: str, obj, options, lines: list[str]) -
         shown = [f".. shown-equation:: {label}", "", f"Equation :eq:`{label}`"]
         lines[:1] = [*shown[:2], shown[2] + plain(source)]
     if what in ("class", "function", "method") and (address := where(app.config, obj)):
-        lines += ["", f".. library-source:: {address}", ""]
+        lines += ["", f".. code-source:: {address}", ""]
 
 
 def where(config: Config, obj) -> str:
@@ -152,7 +152,7 @@ class LibrarySource(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         link = nodes.reference("", "source", refuri=self.arguments[0], internal=False)
-        return [nodes.paragraph("", "", link, classes=["library-source"])]
+        return [nodes.paragraph("", "", link, classes=["code-source"])]
 
 
 def show(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -185,7 +185,7 @@ def setup(app: Sphinx) -> dict:
     app.config.python_maximum_signature_line_length = 60
     app.add_node(shown_equation)
     app.add_directive("shown-equation", ShownEquation)
-    app.add_directive("library-source", LibrarySource)
+    app.add_directive("code-source", LibrarySource)
     app.add_css_file("library-reference.css")
     app.connect("source-read", fill)
     app.connect("autodoc-process-docstring", rewrite)

@@ -55,7 +55,7 @@ def test_shapes_stand_in_the_signature(page):
 
 def test_source_leads_to_the_lines_of_the_function(page):
     address = page.find(id="llmath.norm.rms_norm").parent.select_one(
-        ".library-source a"
+        ".code-source a"
     )["href"]
     path, lines = address.split("/blob/main/")[1].split("#L")
     first, last = (int(number.lstrip("L")) for number in lines.split("-"))
