@@ -65,6 +65,7 @@ def classic(module: str) -> str:
 
 
 def sheet(name: str) -> str:
+    """The text of one of the stylesheets that lie beside the figures."""
     return (HERE / f"{name}.css").read_text("utf8")
 
 

@@ -106,6 +106,7 @@ def layout() -> dict[str, Any]:
 
 
 def template() -> go.layout.Template:
+    """The book's look: its typeface, its series of colours, its scale for weights."""
     heat = {
         "colorbar": {"outlinewidth": 0, "thickness": 14},
         "colorscale": scale("attention"),

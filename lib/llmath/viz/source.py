@@ -54,6 +54,7 @@ def colours() -> str:
 
 
 def source_html(fn: Callable | type) -> str:
+    """The lines of a function or class, coloured, under a link to where they stand."""
     file, first, count = place(fn)
     code = highlight(inspect.getsource(fn), PythonLexer(), HtmlFormatter(nowrap=True))
     listing = f'<div class="highlight"><pre tabindex="0">{code}</pre></div>'

@@ -18,6 +18,8 @@ from matplotlib.colors import ListedColormap
 
 
 class Shades(NamedTuple):
+    """One colour, as it looks on a light page and on a dark one."""
+
     light: str
     dark: str
 

@@ -60,6 +60,7 @@ def drawn(fig: Figure) -> str:
 
 
 def variable(name: str) -> str:
+    """A colour of the palette as CSS; its light shade where no palette is loaded."""
     return f"var(--viz-{name},{style.shades()[name].light})"
 
 
