@@ -22,10 +22,11 @@ OF_THE_LIBRARY = [
 def verdict(capsys, name, fn) -> str:
     """What is printed about a wrong function."""
     assert check(name, fn) is False
-    text = capsys.readouterr().out
-    assert text.startswith(f"✗ {name}: ")
-    assert text.count("\n") <= 3
-    return text
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"✗ {name}: ")
+    assert len(lines) <= 12
+    assert max(map(len, lines)) <= 78 or "xxx" in lines[-1]
+    return " ".join(line.strip() for line in lines)
 
 
 @pytest.mark.parametrize(("name", "function"), OF_THE_LIBRARY)

@@ -5,6 +5,7 @@
 ...     model(ids)
 """
 
+import textwrap
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -33,10 +34,15 @@ def check(name: str, fn: Callable[..., Any]) -> bool:
     exercise = EXERCISES[name]
     problem = _problem(exercise, fn)
     if problem is None:
-        print(f"✓ {name}: agrees with the reference on {_list(exercise.cases)}.")
+        _say(f"✓ {name}: agrees with the reference on {_list(exercise.cases)}.")
         return True
-    print(f"✗ {name}: {problem}")
+    _say(f"✗ {name}: {problem}")
     return False
+
+
+def _say(verdict: str) -> None:
+    """In lines that fit on the page."""
+    print(textwrap.fill(verdict, 78, subsequent_indent="  ", break_long_words=False))
 
 
 class _Unusable(Exception):

@@ -54,9 +54,9 @@ def test_shapes_stand_in_the_signature(page):
 
 
 def test_source_leads_to_the_lines_of_the_function(page):
-    address = page.find(id="llmath.norm.rms_norm").parent.select_one(
-        ".code-source a"
-    )["href"]
+    address = page.find(id="llmath.norm.rms_norm").parent.select_one(".code-source a")[
+        "href"
+    ]
     path, lines = address.split("/blob/main/")[1].split("#L")
     first, last = (int(number.lstrip("L")) for number in lines.split("-"))
     text = (LIBRARY.parents[1] / path).read_text("utf8").splitlines()
