@@ -65,6 +65,9 @@ def sliding_window_mask(
     """mask_{ts} = (p_t − w < p_s ≤ p_t)   {eq:sliding-window-mask}; Beltagy et al. 2020
 
     The causal mask cut off behind the last `window` positions, a token's own included.
+
+    Positions that are not whole numbers in the same rows raise a ValueError, and a
+    window below 1.
     """
     check_positions(query_positions, key_positions)
     count(window=window)
@@ -105,6 +108,9 @@ def attention_scores(q: Queries, k: Keys) -> Pattern:
     """scores = Q Kᵀ / √E   {eq:attention-scores}; Vaswani et al. 2017, §3.2.1
 
     Where G < H key heads are shared, each is repeated first (`repeat_heads`).
+
+    Queries and keys that do not fit each other (axes, type, device, batch, width, H no
+    multiple of G) raise a ValueError.
     """
     check_heads(q, k)
     k = repeat_heads(k, q.shape[1])
@@ -201,6 +207,8 @@ class Attention(nn.Module):
 
     Probes: `q` and `k` after rotation, `v`, and `z`, what each head brings home; on the
     explicit path `scores` (before the mask) and `pattern`.
+
+    What does not fit raises a ValueError, as in `attention`.
     """
 
     def __init__(self, config: ModelConfig) -> None:

@@ -26,6 +26,9 @@ class RopeScaling:
     "linear" divides every frequency by `factor`. "llama3" does so to the pairs that
     turn less than `low` times in `original_context` positions, to those that turn more
     than `high` times not at all, and in between by degrees.
+
+    An unknown kind, a factor that is not positive and numbers that do not belong to the
+    kind raise a ValueError.
     """
 
     kind: str
@@ -67,6 +70,9 @@ class ModelConfig:
     that of the projections and of LayerNorm; the head that makes logits has none.
     A token looks at the last `window` positions, its own included; None: at all of them
     (Mistral's is 4096: Jiang et al. 2023, §2).
+
+    Sizes that are no whole numbers from 1 on, heads that do not divide, and choices
+    that are not built raise a ValueError that names the field.
     """
 
     vocab_size: int
@@ -156,6 +162,8 @@ def preset(name: str, **changes: Any) -> ModelConfig:
     """The shape of a known model, or of a variant of it: `preset("gpt2", bias=False)`.
 
     Shapes alone: `pretrained.load` brings weights.
+
+    An unknown name raises a ValueError that lists the known ones.
     """
     if not isinstance(name, str) or name not in PRESETS:
         raise ValueError(f"no preset {name!r}; there is {', '.join(PRESETS)}")

@@ -53,6 +53,8 @@ def learned_positions(
 
     Learned like the table of tokens. The table has a row for each of the positions
     0 … S − 1 of the model's context, and none beyond.
+
+    Positions outside the table raise a ValueError.
     """
     _check_table(table)
     wholes(positions=positions)
@@ -79,6 +81,8 @@ def sinusoidal_positions(
     Vaswani et al. 2017, §3.5. θ_i = base^{−2i/D}, as in `rope`. Moving by s turns each
     pair by the angle s θ_i, wherever it stood: P_{t+s} is a linear function of P_t, the
     same for every t.
+
+    An odd width and positions that are not whole numbers raise a ValueError.
     """
     wholes(positions=positions)
     count(d_model=d_model)
@@ -101,7 +105,10 @@ def _check_table(table: Tensor) -> None:
 
 
 class Embedding(nn.Module):
-    """The table W_E (V × D), zero until a model draws or loads its weights."""
+    """The table W_E (V × D), zero until a model draws or loads its weights.
+
+    An id outside 0 … V − 1 raises a ValueError.
+    """
 
     def __init__(self, vocab_size: int, d_model: int) -> None:
         super().__init__()
@@ -146,7 +153,10 @@ class SinusoidalPositions(nn.Module):
 
 
 def build_positions(config: ModelConfig) -> nn.Module | None:
-    """Adds to each embedding what stands for its place; None where nothing does."""
+    """Adds to each embedding what stands for its place; None where nothing does.
+
+    What is no ModelConfig raises a ValueError.
+    """
     of_kind(ModelConfig, config=config)
     kinds = {"learned": LearnedPositions, "sinusoidal": SinusoidalPositions}
     return kinds[config.position](config) if config.position in kinds else None

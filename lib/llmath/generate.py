@@ -43,6 +43,9 @@ def generate(
     A list of prompts gives a list of answers: to each what it would get alone. Where
     chance plays a part, that holds for a list of generators, one for each prompt; a
     single one serves them in turn.
+
+    An empty prompt, ids outside the vocabulary, a negative n, more tokens than the
+    context holds and a temperature without a generator raise a ValueError.
     """
     stop = _stops(stop)
     if not _is_batch(ids):
@@ -95,6 +98,8 @@ def beam_search(
     Texts are ranked by ln p / length^α, α = `length_penalty` ≥ 0, in nats: at 0 by
     their probability, which shrinks with every token; at 1 by the mean per token. One
     beam is `generate` without a temperature. A list of prompts gives a list of answers.
+
+    Refused as in `generate` (ValueError), and fewer than one beam.
     """
     stop = _stops(stop)
     if not _is_batch(ids):

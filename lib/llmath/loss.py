@@ -14,6 +14,9 @@ def surprisal(
     """−log p(target) = log Σ_v e^{z_v} − z_target   {eq:surprisal}; Shannon 1948, §6
 
     One number per token, in nats: how unexpected the model found it.
+
+    Targets of another shape than the logits' and ids outside 0 … V − 1 raise a
+    ValueError.
     """
     floats(logits=logits)
     tensors(logits=logits, targets=targets)
@@ -33,6 +36,8 @@ def cross_entropy(
     """ℒ = −(1/n) Σ log p(target)   {eq:cross-entropy}; the mean surprisal, Shannon 1948
 
     Targets are the ids moved by one: `cross_entropy(model(ids)[:, :-1], ids[:, 1:])`.
+
+    No targets at all raise a ValueError, and what `surprisal` refuses.
     """
     each = surprisal(logits, targets)
     if not targets.numel():

@@ -12,7 +12,10 @@ from llmath.probe import Probe
 
 
 def silu(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """silu(x) = x σ(x) = x / (1 + e^{−x})   {eq:silu}; Elfwing et al. 2018, eq. 3"""
+    """silu(x) = x σ(x) = x / (1 + e^{−x})   {eq:silu}; Elfwing et al. 2018, eq. 3
+
+    What is no tensor of floating-point numbers raises a ValueError.
+    """
     floats(x=x)
     return x * torch.sigmoid(x)
 
@@ -23,6 +26,8 @@ def swiglu(
     """h = silu(x W_gate) ⊙ (x W_up)   {eq:swiglu}; Shazeer 2020, eq. 6
 
     Takes the two products, x W_gate and x W_up.
+
+    Tensors of different shapes or devices raise a ValueError.
     """
     floats(gate=gate, up=up)
     if gate.shape != up.shape:
@@ -37,6 +42,8 @@ def gelu(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
     """gelu(x) = x Φ(x) = x (1 + erf(x/√2)) / 2   {eq:gelu}; Hendrycks & Gimpel 2016
 
     Φ(x) is the chance that a standard normal number lies below x.
+
+    What is no tensor of floating-point numbers raises a ValueError.
     """
     floats(x=x)
     phi = (1 + torch.erf(x / math.sqrt(2))) / 2  # first: 2x may not fit into float16
@@ -48,6 +55,8 @@ def gelu_tanh(x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
 
     Hendrycks & Gimpel 2016, §2; what GPT-2 was trained with. It differs from `gelu` by
     less than 0.0005 everywhere.
+
+    What is no tensor of floating-point numbers raises a ValueError.
     """
     floats(x=x)
     phi = (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))) / 2
@@ -90,6 +99,9 @@ class GeluMLP(nn.Module):
 
 
 def build_mlp(config: ModelConfig) -> nn.Module:
-    """The feed-forward layer that the configuration asks for."""
+    """The feed-forward layer that the configuration asks for.
+
+    What is no ModelConfig raises a ValueError.
+    """
     of_kind(ModelConfig, config=config)
     return SwiGLU(config) if config.mlp == "swiglu" else GeluMLP(config)

@@ -56,7 +56,10 @@ def _check(x: Tensor, eps: float, **given: Tensor) -> None:
 
 
 class RMSNorm(nn.Module):
-    """Owns the gain g of `rms_norm`, which starts at 1."""
+    """Owns the gain g of `rms_norm`, which starts at 1.
+
+    A width below 1 raises a ValueError.
+    """
 
     def __init__(self, d_model: int, *, eps: float) -> None:
         super().__init__()
@@ -69,7 +72,10 @@ class RMSNorm(nn.Module):
 
 
 class LayerNorm(nn.Module):
-    """Owns the gain g and the bias b of `layer_norm`, which start at 1 and at 0."""
+    """Owns the gain g and the bias b of `layer_norm`, which start at 1 and at 0.
+
+    A width below 1 raises a ValueError.
+    """
 
     def __init__(self, d_model: int, *, eps: float, bias: bool = True) -> None:
         super().__init__()
@@ -83,7 +89,10 @@ class LayerNorm(nn.Module):
 
 
 def build_norm(config: ModelConfig) -> nn.Module:
-    """The norm that the configuration asks for; without one, the identity."""
+    """The norm that the configuration asks for; without one, the identity.
+
+    What is no ModelConfig raises a ValueError.
+    """
     of_kind(ModelConfig, config=config)
     if config.norm_position == "none":
         return nn.Identity()

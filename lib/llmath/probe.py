@@ -45,6 +45,9 @@ class Activations(Mapping):
 
     Each holds the *latest* forward pass of the block, detached. A probe through which
     nothing has passed is listed among the names; reading it explains why it is empty.
+
+    A name that was not recorded, or through which nothing passed, raises a ValueError
+    that says why.
     """
 
     def __init__(self, names: list[str]) -> None:

@@ -41,6 +41,8 @@ def rope_frequencies(
 
     Slowed as `scaling` says. Radians from one position to the next, for i = 0 … E/2 −
     1.
+
+    An odd width and a base that is not positive raise a ValueError.
     """
     count(d_head=d_head)
     positive(base=base)
@@ -68,7 +70,10 @@ def rope_frequencies(
 def slow_evenly(
     theta: Float[Tensor, " pairs"], *, factor: float
 ) -> Float[Tensor, " pairs"]:
-    """θ'_i = θ_i / s   {eq:slow-evenly}; Chen et al. 2023, eq. 4"""
+    """θ'_i = θ_i / s   {eq:slow-evenly}; Chen et al. 2023, eq. 4
+
+    A factor that is not positive raises a ValueError.
+    """
     floats(theta=theta)
     positive(factor=factor)
     return theta / factor
@@ -103,6 +108,9 @@ def ntk_base(base: float, *, d_head: int, factor: float) -> float:
 
     The first pair turns as before, the last one s times slower, the others in between.
     A model scaled so is one with another `rope_base`.
+
+    A width below 4 or odd, and a base or a factor that is not positive, raise a
+    ValueError.
     """
     count(d_head=d_head)
     positive(base=base)
@@ -126,6 +134,8 @@ def rope_angles(
     """φ_{t,i} = t θ_i,  θ_i = base^{−2i/E}   {eq:rope-angles}; Su et al. 2021, eq. 15
 
     Never in half precision: at position 8,000 a bfloat16 angle is wrong by up to 16.
+
+    Positions that are not whole numbers and an odd width raise a ValueError.
     """
     wholes(positions=positions)
     theta = rope_frequencies(
@@ -166,6 +176,8 @@ def rope(
     see the functions above. Positions (T) are those of every row of the batch; (B, T)
     gives each row its own. `turns` are the `rope_turns` of these positions, if they are
     at hand.
+
+    Anything else raises a ValueError, as do unknown `pairs`.
     """
     if pairs not in PAIRS:
         raise ValueError(f"pairs={pairs!r} is not built; there is {', '.join(PAIRS)}")

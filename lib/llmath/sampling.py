@@ -22,6 +22,8 @@ def top_k(logits: Logits, k: int) -> Logits:
 
     Equal logits are treated alike: where the k-th largest occurs more than once, more
     than k tokens stay. With k ≥ V all do.
+
+    A k below 1 and logits that are NaN raise a ValueError.
     """
     if isinstance(k, bool) or not isinstance(k, int) or k < 1:
         raise ValueError(f"top-k keeps a whole number of at least 1 token, got {k!r}")
@@ -71,6 +73,8 @@ def repetition_penalty(
     For i among `ids`; Keskar et al. 2019, §4.1. Dividing, as in the paper, would make a
     token with a negative logit *more* likely; multiplying there penalises every token
     that has come before.
+
+    A penalty that is not positive and ids outside the vocabulary raise a ValueError.
     """
     number(penalty=penalty)
     if not 0 < penalty < math.inf:
@@ -90,6 +94,8 @@ class Sampling:
     repetition penalty, temperature, top-k, top-p, min-p; each sees what the one before
     it left. None and 1.0 leave a rule out. At temperature 0 the largest logit behind
     the penalty is taken, and the three cuts have nothing to do.
+
+    A number outside the range of its rule raises a ValueError when the rules are made.
     """
 
     temperature: float = 0.0

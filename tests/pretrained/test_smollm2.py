@@ -6,12 +6,16 @@ from pathlib import Path
 import pytest
 import torch
 
+from llmath import attention
 from llmath.cache import KVCache
+from llmath.data import shakespeare
 from llmath.generate import generate
 from llmath.loss import cross_entropy
 from llmath.probe import record
 
 PROSE = (Path(__file__).parent.parent / "data" / "text.txt").read_text("utf-8")
+VERSE = shakespeare()[1_000_000:1_002_500]
+CODE = Path(attention.__file__).read_text("utf-8")[3000:5000]
 TEXTS = {
     "capital": "The capital of France is",
     "sentence": "The cat that the dog chased ran away.",
@@ -20,6 +24,8 @@ TEXTS = {
     "scripts": " Ünïcödé — 你好 🌍 Москва",
     "chat": "<|im_start|>user\nWho are you?<|im_end|>\n<|im_start|>assistant\n",
     "prose": PROSE,
+    "verse": VERSE,
+    "library": CODE,
 }
 
 
@@ -43,6 +49,11 @@ def without_gradients():
 
 def encoded(smollm2, text):
     return torch.tensor([smollm2[1].encode(text)])
+
+
+def test_three_of_the_texts_are_long(smollm2):
+    long = [title for title in TEXTS if encoded(smollm2, TEXTS[title]).shape[1] >= 400]
+    assert long == ["prose", "verse", "library"]
 
 
 @pytest.mark.parametrize("title", TEXTS)

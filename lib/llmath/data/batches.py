@@ -23,6 +23,9 @@ def split(ids: Ids, validation: float = 0.1) -> Parts:
     """(train, validation): the last part is kept back, and nothing is shuffled.
 
     Shuffled, windows of the one part would overlap with the other's. Both are views.
+
+    A part outside (0, 1), or one that leaves nothing to either side, raises a
+    ValueError.
     """
     _check_ids(ids)
     number(validation=validation)
@@ -42,6 +45,8 @@ def random_batch(ids: Ids, T: int, B: int, *, generator: np.random.Generator) ->
 
     s_b uniform on 0 … n − T − 1.
     The starts are drawn with replacement and from the generator alone.
+
+    A corpus shorter than T + 1 ids, and sizes below 1, raise a ValueError.
     """
     _check(ids, T, B)
     of_kind(np.random.Generator, generator=generator)
@@ -71,6 +76,9 @@ class Batches:
 
     So `batches[i]` can be asked for at any time, and two numbers are all there is to
     remember: `restore(state())` goes on as if nothing had happened.
+
+    A corpus shorter than T + 1 ids, sizes below 1, a seed below 0 and a state that is
+    none raise a ValueError.
     """
 
     def __init__(self, ids: Ids, T: int, B: int, *, seed: int) -> None:

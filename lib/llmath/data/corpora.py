@@ -39,7 +39,10 @@ def bridge() -> str:
 
 
 def read_text(path: str | PathLike) -> str:
-    """The text of a file in UTF-8, with every line ending as it stands there."""
+    """The text of a file in UTF-8, with every line ending as it stands there.
+
+    Bytes that are not UTF-8 raise a ValueError that says where.
+    """
     data = Path(path).read_bytes()
     try:
         return data.decode()

@@ -28,7 +28,10 @@ _ANEW = "Encode the text anew: encode_to_file"
 
 
 def fingerprint(tokenizer: Tokenizer) -> str:
-    """SHA-256 of all that decides which ids a text becomes."""
+    """SHA-256 of all that decides which ids a text becomes.
+
+    What is no tokenizer raises a ValueError.
+    """
     of_kind(Tokenizer, tokenizer=tokenizer)
     decides = [
         tokenizer.pattern,

@@ -30,6 +30,8 @@ def ablated(
     ablation tends to overstate; the mean over texts of the same kind keeps what does
     not depend on the text (Wang et al. 2023). Those means are taken in the
     model as it is when the block begins; token 0, the sink, counts among the tokens.
+
+    Sites that the model does not have raise a ValueError.
     """
     check_sites(model, sites)
     if mean_over is None:
@@ -54,6 +56,9 @@ def ablate(
     (B, T − 1), in nats. How much less the model expects each token of the text without
     the sites; positive is worse. `.mean()` is the change of the loss. For logits: `with
     ablated(…):`.
+
+    A text of fewer than two tokens and sites that the model does not have raise a
+    ValueError.
     """
     of_kind(Transformer, model=model)
     _check_text(ids)
@@ -64,7 +69,10 @@ def ablate(
 
 @dataclass(frozen=True)
 class Patched:
-    """Logit differences, right − wrong: of either text, (B,), and per site, (n, B)."""
+    """Logit differences, right − wrong: of either text, (B,), and per site, (n, B).
+
+    `recovered` raises a ValueError where nothing was lost.
+    """
 
     clean: Tensor
     corrupted: Tensor

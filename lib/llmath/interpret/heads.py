@@ -40,6 +40,9 @@ class HeadTable:
     absent; `offset`, the weight as many places back as the targets are, anywhere in
     the controls. `chance_wins` is the score of a head that prefers one of the words at
     random, `chance_weight` that of one that looks at every token evenly.
+
+    `best` raises a ValueError for a column that is none, and for more heads than there
+    are.
     """
 
     n: int

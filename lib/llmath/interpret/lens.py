@@ -30,6 +30,8 @@ def lens_top(model: Transformer, ids: Tensor, *, k: int = 1) -> tuple[Tensor, Te
     """The k most probable next ids after each layer and their p   {eq:logit-lens}
 
     p = softmax(z_ℓ). Both (L + 1, B, T, k), best first; one layer's logits at a time.
+
+    k outside 1 … V raises a ValueError.
     """
     of_kind(Transformer, model=model)
     count(k=k)

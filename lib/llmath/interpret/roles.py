@@ -79,6 +79,8 @@ def role(name: str) -> Role:
 
     >>> role("subject_verb").sentences[0]
     Sentence(text='Last night the cat that the dog chased ran again', query='ran', ...)
+
+    An unknown name raises a ValueError that lists the known ones.
     """
     if name not in role_names():
         raise ValueError(f"no role {name!r}; there is {', '.join(role_names())}")
@@ -175,6 +177,8 @@ def batches(located: Sequence[Located], size: int) -> list[list[int]]:
     """Which sentences can run together, without padding: at most `size` of one kind.
 
     A kind has one number of tokens and one of distractors.
+
+    A size below 1 raises a ValueError.
     """
     count(batch_size=size)
     kinds: dict[tuple[int, int], list[int]] = {}

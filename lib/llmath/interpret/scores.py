@@ -42,6 +42,8 @@ def previous_token_score(
 
     Confounded with every relation between neighbours: an adjective and its noun, a
     verb and its object. A head scored for those has to be measured at a distance.
+
+    A pattern that is not square and a start outside 1 … T − 1 raise a ValueError.
     """
     count(0, start=start)
     if not 1 <= start < _tokens(pattern):
@@ -60,6 +62,8 @@ def sink_score(
     The weight on the first token. Query 0 sees nothing else and is never counted.
     Confounded with everything that the first token means: do not let a word that you
     want to measure stand there.
+
+    A pattern that is not square and a start outside 1 … T − 1 raise a ValueError.
     """
     T = _tokens(pattern)
     count(0, start=start)
@@ -107,6 +111,8 @@ def role_weight(
     token of the word that it should look at. Confounded with the word's position
     (first? nearest? always d places back?) and frequency: compare with distractors,
     controls and `offset_score`.
+
+    Queries outside the text, and masks of another shape, raise a ValueError.
     """
     rows = _rows(pattern, queries)
     _check_words(pattern, targets=targets)
@@ -124,6 +130,9 @@ def role_wins(
     A tie is lost. With the weights as small as 10⁻⁶ a head still wins or loses: read it
     together with `role_weight`. Clark et al. 2019 ask more of a head, that no word at
     all has more weight; that leaves out heads which keep most of theirs on the sink.
+
+    Queries outside the text, masks of another shape and no distractor at all raise a
+    ValueError.
     """
     _check_words(pattern, targets=targets, distractors=distractors)
     rows = _rows(pattern, queries).double()  # sums of one row, in one order

@@ -30,6 +30,8 @@ class Site:
 
     `part` is "head" (before W_O mixes the heads), "attn" or "mlp" (what is added to the
     residual stream), "block" (both), or "stream" (the residual stream after the block).
+
+    A part that does not exist, and a head where there are none, raise a ValueError.
     """
 
     layer: int
@@ -62,14 +64,20 @@ class Site:
 
 
 def head_sites(model: Transformer) -> list[Site]:
-    """Every head of the model: layer by layer, L·H of them."""
+    """Every head of the model: layer by layer, L·H of them.
+
+    What is no Transformer raises a ValueError.
+    """
     of_kind(Transformer, model=model)
     layers, heads = range(model.config.n_layers), range(model.config.n_heads)
     return [Site(layer, head=head) for layer in layers for head in heads]
 
 
 def position_sites(model: Transformer, n_tokens: int, part: str) -> list[Site]:
-    """One part of every block at every position: layer by layer, L·T of them."""
+    """One part of every block at every position: layer by layer, L·T of them.
+
+    An unknown part, and fewer than one token, raise a ValueError.
+    """
     of_kind(Transformer, model=model)
     count(n_tokens=n_tokens)
     layers = range(model.config.n_layers)

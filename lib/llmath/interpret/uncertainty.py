@@ -21,6 +21,8 @@ def wilson_interval(
 
     Wilson 1927. The low and the high end, one pair for each count of successes among n.
     Unlike p̂ ± z σ it stays inside [0, 1] and has a width at 0 and at n.
+
+    Counts outside 0 … n, n below 1 and a confidence outside (0, 1) raise a ValueError.
     """
     z = NormalDist().inv_cdf((1 + _checked(confidence)) / 2)
     tensors(successes=successes)
@@ -48,6 +50,8 @@ def bootstrap_interval(
 
     Efron 1979. `samples` has the n samples along axis 0; the low and the high end have
     the shape of the rest. All of the rest is resampled together, from the one seed.
+
+    Fewer than two samples, NaN, and a confidence outside (0, 1) raise a ValueError.
     """
     tensors(samples=samples)
     count(draws=draws)

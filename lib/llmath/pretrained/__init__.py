@@ -59,6 +59,10 @@ def load(
     A name with a slash is one of the Hugging Face hub, at this `revision` and with
     files of these SHA-256; see `llmath.pretrained.download`. For gradients with respect
     to its weights: `model.requires_grad_()`.
+
+    An unknown name, a file that is not the pinned one and a type that is not of
+    floating-point numbers raise a ValueError; a package that is missing a
+    ModuleNotFoundError that says how to get it.
     """
     if not isinstance(name, str):
         raise ValueError(f"a model is loaded by its name, not {name!r:.80}")
@@ -75,6 +79,8 @@ def tokenizer(name: str) -> Tokenizer:
 
     >>> tokenizer("gpt2").encode("The cat sat")
     [464, 3797, 3332]
+
+    An unknown name raises a ValueError that lists the known ones.
     """
     if not isinstance(name, str):
         raise ValueError(f"a tokenizer is loaded by its name, not {name!r:.80}")

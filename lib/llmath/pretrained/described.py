@@ -19,7 +19,10 @@ def check_dtype(dtype: torch.dtype) -> None:
 
 
 def get(fields: Fields, key: str, default: Any = _NEEDED) -> Any:
-    """The value of a key; one that is absent or null has its default, or is missed."""
+    """The value of a key; one that is absent or null has its default, or is missed.
+
+    One that is missed raises a ValueError.
+    """
     value = fields.get(key)
     if value is not None:
         return value
@@ -36,7 +39,10 @@ def only(fields: Fields, key: str, built: Any) -> None:
 
 
 def choose(fields: Fields, key: str, names: Mapping[str, str], default: str) -> str:
-    """Our name for a setting that config.json gives in its own."""
+    """Our name for a setting that config.json gives in its own.
+
+    A setting that is not built raises a ValueError that names it.
+    """
     value = get(fields, key, default)
     if not isinstance(value, str) or value not in names:
         raise ValueError(

@@ -203,7 +203,10 @@ def dequantize(data: np.ndarray, encoding: str) -> np.ndarray:
 
 
 def named(encoding: str) -> Encoding:
-    """The encoding of this name."""
+    """The encoding of this name.
+
+    An unknown name raises a ValueError that lists the known ones.
+    """
     if not isinstance(encoding, str) or encoding not in NUMBERS:
         raise ValueError(f"no encoding {encoding!r}; there is {', '.join(NUMBERS)}")
     return ENCODINGS[NUMBERS[encoding]]

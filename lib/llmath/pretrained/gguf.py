@@ -50,6 +50,9 @@ class GGUFFile:
     """An open file: `metadata` by key, `tensors` by name, `read(name)` as float32.
 
     `kinds` says in which types the metadata are stored, for `write_gguf` to keep them.
+
+    A file that is no GGUF, is cut off or contradicts itself raises a ValueError before
+    anything large is read.
     """
 
     def __init__(self, path: str | PathLike) -> None:
@@ -194,7 +197,10 @@ def _tensor(cursor: _Cursor) -> TensorInfo:
 
 
 def alignment_of(metadata: Mapping[str, Any]) -> int:
-    """Every tensor begins at a multiple of this many bytes."""
+    """Every tensor begins at a multiple of this many bytes.
+
+    What is no power of two raises a ValueError.
+    """
     alignment = metadata.get("general.alignment", 32)
     if type(alignment) is not int or alignment < 1 or alignment & (alignment - 1):
         raise ValueError(f"general.alignment={alignment!r} is not a power of two")

@@ -30,7 +30,10 @@ def config(file: GGUFFile) -> ModelConfig:
 
 
 def described(metadata: Metadata, tensors: Collection[str]) -> ModelConfig:
-    """The configuration that the metadata, and which tensors there are, describe."""
+    """The configuration that the metadata, and which tensors there are, describe.
+
+    A family or a setting that is not built raises a ValueError.
+    """
     name = get(metadata, "general.architecture", str)
     if name not in FAMILIES:
         raise ValueError(
@@ -114,7 +117,10 @@ def parameters(
 
 
 def get(fields: Metadata, key: str, kind: type = object, *, default: Any = None) -> Any:
-    """The value of a key, of this type; one that is absent has its default."""
+    """The value of a key, of this type; one that is absent has its default.
+
+    A key of another type, or one that is absent without a default, raises a ValueError.
+    """
     value = fields.get(key, default)
     if value is None:
         raise ValueError(f"the file's metadata lack {key!r}")
@@ -124,7 +130,10 @@ def get(fields: Metadata, key: str, kind: type = object, *, default: Any = None)
 
 
 def strings(fields: Metadata, key: str) -> list[str]:
-    """The list of strings of a key."""
+    """The list of strings of a key.
+
+    Anything else raises a ValueError.
+    """
     values = get(fields, key, list)
     if not all(isinstance(value, str) for value in values):
         raise ValueError(f"{key} should hold strings alone")

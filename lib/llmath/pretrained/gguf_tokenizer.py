@@ -13,7 +13,11 @@ _END = "<|endoftext|>"
 
 
 def tokenizer(file: GGUFFile) -> Tokenizer:
-    """The tokenizer that the file carries."""
+    """The tokenizer that the file carries.
+
+    Another kind than byte-level BPE, and tables that do not fit each other, raise a
+    ValueError.
+    """
     fields = file.metadata
     kind = get(fields, "tokenizer.ggml.model", str)
     if kind != "gpt2":
@@ -46,6 +50,8 @@ def metadata(tokenizer: Tokenizer, end: str | None = None) -> dict[str, Any]:
 
     `end` is the special token after which a text is over: <|endoftext|> where there is
     one and nothing else is said. Without any, other programs may guess one.
+
+    What GGUF has no words for raises a ValueError.
     """
     if end is None and _END in tokenizer.special:
         end = _END

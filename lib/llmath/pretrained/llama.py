@@ -55,13 +55,18 @@ def to_interleaved(w: Tensor, n_heads: int) -> Tensor:
 
     >>> to_interleaved(torch.tensor([0, 1, 2, 10, 11, 12]), 1)
     tensor([ 0, 10,  1, 11,  2, 12])
+
+    Rows that do not divide into heads of even width raise a ValueError.
     """
     _check_rows(w, n_heads)
     return w.unflatten(0, (n_heads, 2, -1)).transpose(1, 2).flatten(0, 2)
 
 
 def to_half_split(w: Tensor, n_heads: int) -> Tensor:
-    """The inverse: rows 2i and 2i + 1 of each head ↦ i and i + E/2"""
+    """The inverse: rows 2i and 2i + 1 of each head ↦ i and i + E/2
+
+    Rows that do not divide into heads of even width raise a ValueError.
+    """
     _check_rows(w, n_heads)
     return w.unflatten(0, (n_heads, -1, 2)).transpose(1, 2).flatten(0, 2)
 

@@ -60,7 +60,11 @@ def find(name: str) -> Path:
 
 
 def find_pinned(pinned: Pinned, name: str) -> Path:
-    """The file of an installed package, without importing the package."""
+    """The file of an installed package, without importing the package.
+
+    Another SHA-256 than the pinned one raises a ValueError; a package that is missing a
+    ModuleNotFoundError that says how to get it.
+    """
     spec = importlib.util.find_spec(pinned.package)
     for folder in (spec and spec.submodule_search_locations) or []:
         path = Path(folder) / pinned.file

@@ -26,7 +26,10 @@ class Stored(NamedTuple):
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object of a JSON file of a checkpoint."""
+    """The object of a JSON file of a checkpoint.
+
+    What is no JSON, or no object, raises a ValueError.
+    """
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing{_note(path.parent)}")
     try:
@@ -44,7 +47,11 @@ def _note(folder: Path) -> str:
 
 
 def stored_in(folder: Path) -> dict[str, Stored]:
-    """Every tensor of the folder: of one file, or of the shards that an index lists."""
+    """Every tensor of the folder: of one file, or of the shards that an index lists.
+
+    A shard that is missing or damaged, and a tensor that two of them hold, raise a
+    ValueError.
+    """
     if (folder / WEIGHTS).is_file():
         return _opened(folder / WEIGHTS)
     if not (folder / _INDEX).is_file():

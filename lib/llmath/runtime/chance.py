@@ -18,6 +18,8 @@ class Seeds:
 
     >>> seeded(0).torch("weights").initial_seed() == seeded(0).number("weights")
     True
+
+    A seed that is no whole number from 0 on raises a ValueError.
     """
 
     seed: int

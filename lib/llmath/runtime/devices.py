@@ -46,7 +46,10 @@ def choose_device(name: str = "auto") -> "torch.device":
 
 
 def float_type(name: str) -> "torch.dtype":
-    """The floating-point type of a name: "float32" or "fp32", "bf16", "half", …"""
+    """The floating-point type of a name: "float32" or "fp32", "bf16", "half", …
+
+    An unknown name raises a ValueError that lists the known ones.
+    """
     import torch
 
     for full, names in DTYPES.items():
@@ -87,6 +90,8 @@ def autocast(
     """Within: matrix products in `dtype`, while weights and sums stay in float32.
 
     float32 is the context that changes nothing. Micikevicius et al. 2018, §3
+
+    A type that the device cannot compute in raises a ValueError.
     """
     import torch
 
@@ -100,7 +105,10 @@ def autocast(
 
 
 def describe_device(device: "torch.device") -> dict[str, Any]:
-    """The device in words and numbers: its name, its memory, what drives it."""
+    """The device in words and numbers: its name, its memory, what drives it.
+
+    What is no device raises a ValueError.
+    """
     import torch
 
     _check_device(device)

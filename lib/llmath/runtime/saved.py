@@ -25,6 +25,8 @@ def saved_for_backward(besides: "Iterable[torch.Tensor]" = ()) -> Iterator[Saved
     >>> with saved_for_backward(model.parameters()) as saved:
     ...     loss = cross_entropy(model(x), y)
     >>> saved.bytes
+
+    What is no tensor among `besides` raises a ValueError.
     """
     from torch.autograd.graph import saved_tensors_hooks
 

@@ -70,6 +70,9 @@ def generation_flops(
     What `generate` computes for `new` tokens behind a prompt: the prompt gives the
     first of them, each that is fed back gives the next, and the last is not fed back.
     Without a cache every step is a pass over everything so far.
+
+    Fewer than one new token, and more tokens than the context holds, raise a
+    ValueError.
     """
     of_kind(ModelConfig, config=config)
     count(prompt=prompt, new=new)
@@ -113,6 +116,9 @@ def mfu(config: ModelConfig, tokens_per_second: float, *, T: int, peak: float) -
     that is computed in) that a training run turns into useful products. What is
     computed twice to save memory does not count. Their 6 N + 12 L H E T for a token,
     with N the weights that multiply.
+
+    A negative speed, a peak that is not positive and more than 100 % raise a
+    ValueError.
     """
     number(tokens_per_second=tokens_per_second, peak=peak)
     if not 0 <= tokens_per_second < float("inf") or not 0 < peak < float("inf"):

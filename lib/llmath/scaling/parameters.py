@@ -25,7 +25,10 @@ class Part:
 
 
 def parts(config: ModelConfig) -> list[Part]:
-    """Every part a model of these families can have; `times` is 0 where it has none."""
+    """Every part a model of these families can have; `times` is 0 where it has none.
+
+    What is no ModelConfig raises a ValueError.
+    """
     of_kind(ModelConfig, config=config)
     c, L = config, config.n_layers
     D, F, V, K = c.d_model, c.d_ff, c.vocab_size, c.n_kv_heads * c.d_head

@@ -63,6 +63,8 @@ class Tokenizer:
     [2, 3, 1, 0]
     >>> tokenizer.tokens([2, 3, 1, 0])
     ['ab', ' ', 'b', 'a']
+
+    Tables that contradict each other raise a ValueError that names the token or merge.
     """
 
     def __init__(

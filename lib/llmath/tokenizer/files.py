@@ -42,6 +42,8 @@ def read_gpt2(
 ) -> tuple[list[str], list[str]]:
     """(tokens, merges) from the two files in which GPT-2's vocabulary was published:
     {token: id}, and one merge a line, in order, below a line with the version.
+
+    Files that are not of this form raise a ValueError that names the line.
     """
     ids = read_json(encoder_json)
     tokens = in_order(ids, encoder_json)
@@ -54,7 +56,10 @@ def read_gpt2(
 
 
 def in_order(ids: dict[str, Any], path: str | PathLike) -> list[str]:
-    """The tokens by their ids, which are 0, 1, 2, … and each given once."""
+    """The tokens by their ids, which are 0, 1, 2, … and each given once.
+
+    A gap, or an id given twice, raises a ValueError.
+    """
     if any(type(i) is not int for i in ids.values()):
         raise ValueError(f"{path} should give each token a whole number")
     if sorted(ids.values()) != list(range(len(ids))):
@@ -66,7 +71,10 @@ def in_order(ids: dict[str, Any], path: str | PathLike) -> list[str]:
 
 
 def read_json(path: str | PathLike) -> dict[str, Any]:
-    """The object of a JSON file."""
+    """The object of a JSON file.
+
+    What is no JSON, or no object, raises a ValueError.
+    """
     try:
         found = json.loads(Path(path).read_text("utf-8"))
     except (ValueError, RecursionError) as error:

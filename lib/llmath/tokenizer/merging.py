@@ -57,7 +57,10 @@ def check_tables(
 
 
 def index_tokens(tokens: Sequence[str], special: Collection[int]) -> dict[str, int]:
-    """The id of each token that is no marker."""
+    """The id of each token that is no marker.
+
+    A token that stands twice raises a ValueError.
+    """
     ids: dict[str, int] = {}
     for i, token in enumerate(tokens):
         if i not in special and ids.setdefault(token, i) != i:
@@ -68,7 +71,10 @@ def index_tokens(tokens: Sequence[str], special: Collection[int]) -> dict[str, i
 def index_merges(
     merges: Sequence[str], ids: Mapping[str, int]
 ) -> tuple[dict[tuple[int, int], int], list[int]]:
-    """The rank of each pair of ids, and the id that each rank makes."""
+    """The rank of each pair of ids, and the id that each rank makes.
+
+    A merge whose parts or result are no tokens raises a ValueError.
+    """
     ranks, merged = {}, []
     for rank, line in enumerate(merges):
         a, _, b = line.partition(" ")

@@ -16,6 +16,8 @@ def split_gpt2(text: str) -> list[str]:
 
     >>> split_gpt2("It's 2024 now")
     ['It', "'s", ' 2024', ' now']
+
+    What is no text raises a ValueError.
     """
     _check_str(text)
     return _WORDS.findall(text)
@@ -26,6 +28,8 @@ def split_smollm(text: str) -> list[str]:
 
     >>> split_smollm("It's 2024 now")
     ['It', "'s", ' ', '2', '0', '2', '4', ' now']
+
+    What is no text raises a ValueError.
     """
     _check_str(text)
     return [w for part in _DIGITS_APART.findall(text) for w in _WORDS.findall(part)]
@@ -51,6 +55,8 @@ def to_bytes(token: str) -> bytes:
 
     >>> to_bytes("Ġcaf")
     b' caf'
+
+    A letter that stands for no byte raises a ValueError.
     """
     try:
         return token.translate(_TO_LATIN1).encode("latin-1")

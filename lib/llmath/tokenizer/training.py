@@ -39,6 +39,8 @@ def count_words(
 
     >>> count_words(["a a"])  # "a" once, " a" once; ids of GPT-2: a = 64, space = 220
     {b'@': 1, b'\\xdc@': 1}
+
+    What is no text raises a ValueError.
     """
     check_pattern(pattern)
     _check_markers(special)
@@ -54,7 +56,10 @@ def count_words(
 
 
 def room_for_merges(vocab_size: int, special: Sequence[str]) -> int:
-    """vocab_size − 256 bytes − special tokens, once these are found in order."""
+    """vocab_size − 256 bytes − special tokens, once these are found in order.
+
+    A vocabulary that is too small for them raises a ValueError.
+    """
     _check_markers(special)
     least = 256 + len(special)
     if not hasattr(vocab_size, "__index__") or vocab_size < least:
@@ -88,6 +93,8 @@ def learn_merges(
     >>> aab, b = (0, 0, 1), (1,)
     >>> learn_merges({aab: 3, b: 1}, 5, n_symbols=2)  # aa and ab tie: aa; then aa b
     [(0, 0), (2, 1)]
+
+    Fewer than zero merges raise a ValueError.
     """
     _check_words(words, n_merges, n_symbols)
     chain = _Chain(words)
