@@ -28,7 +28,10 @@ _ALWAYS_F32 = ("position_embd.weight",)
 def load_gguf(
     path: str | PathLike, *, dtype: torch.dtype = torch.float32
 ) -> tuple[Transformer, Tokenizer]:
-    """The model and the tokenizer of a GGUF file of the family llama or gpt2."""
+    """The model and the tokenizer of a GGUF file of the family llama or gpt2.
+
+    A file that is damaged, or of a family that is not built, raises a ValueError.
+    """
     check_dtype(dtype)
     file = GGUFFile(path)
     config, vocabulary = gguf_models.config(file), gguf_tokenizer.tokenizer(file)
