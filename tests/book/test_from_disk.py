@@ -33,7 +33,8 @@ def test_figures_answer(page, open_file):
             at_its_end = range_input.evaluate("(input) => +input.value >= +input.max")
             range_input.press("ArrowLeft" if at_its_end else "ArrowRight")
             assert figure.inner_html() != before
-        for cell in visit.page.locator(".weights [role=gridcell]").all()[1:3]:
+        explorer = visit.page.locator("[data-live=attention_explorer]")
+        for cell in explorer.locator(".weights [role=gridcell]").all()[1:3]:
             cell.hover()
             figure = cell.locator("xpath=ancestor::*[@data-live]")
             said = figure.locator("output").first.text_content()
