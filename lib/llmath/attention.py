@@ -52,6 +52,8 @@ def causal_mask(
 
     True where the query at position p_t may look at the key at p_s: itself or the past.
     Positions are whole numbers; rows of them pair.
+
+    Positions that are not whole numbers in the same rows raise a ValueError.
     """
     check_positions(query_positions, key_positions)
     return key_positions[..., None, :] <= query_positions[..., :, None]
@@ -79,6 +81,8 @@ def is_triangle(mask: Mask) -> bool:
     """Whether t sees s exactly where s ≤ t, counting rows: what kernels call causal.
 
     A compiled graph cannot depend on values: there the answer is no.
+
+    What is no tensor raises a ValueError.
     """
     tensors(mask=mask)
     T = mask.shape[0] if mask.ndim else 0
@@ -92,6 +96,8 @@ def repeat_heads(x: Keys, n_heads: int) -> Float[Tensor, "B H S E"]:
 
     Query heads share key heads: one for each of the H query heads; with G = H, x
     itself.
+
+    Heads that H is no multiple of raise a ValueError.
     """
     tensors(x=x)
     count(n_heads=n_heads)
@@ -148,6 +154,9 @@ def attention(
     `impl="sdpa"` computes the same O without A (and so cannot tell where a NaN arose),
     `impl="online"` does so in the open: `online_attention`. With `triangle=True` the
     mask is known to be one (`is_triangle`), and the kernel need not read it.
+
+    Tensors that do not fit each other, a mask that blinds a query and an unknown `impl`
+    raise a ValueError; so do scores that are not finite, where they are formed.
     """
     check_heads(q, k, v)
     if triangle and (mask is None or mask.shape != (q.shape[2],) * 2):

@@ -20,6 +20,9 @@ class KVCache:
 
     Room grows by doubling. A forward pass that fails half-way leaves the cache as it
     was: what a pass writes counts only from `commit` on.
+
+    Keys of another batch, model, type or device, and keys with gradients, raise a
+    ValueError.
     """
 
     def __init__(self) -> None:

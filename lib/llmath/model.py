@@ -25,6 +25,8 @@ class Transformer(nn.Module):
     {eq:initialisation}.
 
     The last norm belongs to pre-norm, whose stream nothing else keeps at one length.
+
+    Ids outside the vocabulary, and positions outside the context, raise a ValueError.
     """
 
     def __init__(self, config: ModelConfig, *, seed: int = 0) -> None:

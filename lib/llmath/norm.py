@@ -15,6 +15,9 @@ def rms_norm(
 
     The mean square is taken in float32 at least: the square of a large float16 number
     overflows, and a bfloat16 mean keeps three digits.
+
+    A gain of another width than x, and an ε that is negative or NaN, raise a
+    ValueError.
     """
     _check(x, eps, gain=gain)
     wide = x.to(torch.promote_types(x.dtype, torch.float32))
@@ -33,6 +36,9 @@ def layer_norm(
 
     μ is the mean of x and σ² = mean((x − μ)²), over D and not D − 1. Both are taken in
     float32 at least, as in `rms_norm`.
+
+    A gain or a bias of another width than x, and an ε that is negative or NaN, raise a
+    ValueError.
     """
     _check(x, eps, gain=gain, **({} if bias is None else {"bias": bias}))
     wide = x.to(torch.promote_types(x.dtype, torch.float32))

@@ -93,6 +93,8 @@ def slow_llama3(
     θ_i / 2π the turns that a pair makes in the original context of C positions: those
     of more than `high` turns stay as they are, those of fewer than `low` are slowed by
     the whole factor s.
+
+    A factor that is not positive, and limits that are not in order, raise a ValueError.
     """
     floats(theta=theta)
     positive(factor=factor, low=low, high=high, original_context=original_context)

@@ -38,6 +38,8 @@ def top_p(logits: Logits, p: float) -> Logits:
     The nucleus N is the smallest set of the likeliest tokens whose probabilities add up
     to at least p: a token is left out when those before it already do. The likeliest
     one always stays; of equals, the lower id comes first.
+
+    A p outside (0, 1] and logits that are NaN raise a ValueError.
     """
     _check(logits)
     number(p=p)
@@ -54,6 +56,8 @@ def min_p(logits: Logits, p: float) -> Logits:
     """z_i where p_i ≥ p max_j p_j, −∞ elsewhere   {eq:min-p}; Nguyen et al. 2024, §3
 
     In logits the condition reads z_i ≥ max_j z_j + ln p: no softmax is needed.
+
+    A p outside [0, 1] and logits that are NaN raise a ValueError.
     """
     _check(logits)
     number(p=p)

@@ -58,6 +58,8 @@ def windows(ids: Ids, T: int, B: int) -> Iterator[Batch]:
 
     Windows lie side by side, B of them in a batch. What is left at the end comes last,
     as one shorter window. A mean over batches must weigh each by `y.numel()`.
+
+    A corpus shorter than T + 1 ids, and sizes below 1, raise a ValueError.
     """
     _check(ids, T, B)
     return _windows(ids, T, B)

@@ -49,6 +49,8 @@ def encode_to_file(
 
     Texts are encoded one by one, so that they need not fit into memory together. The
     file replaces an older one in one step, and `load_ids` reads it.
+
+    What is no text, and an empty one, raises a ValueError.
     """
     of_kind(Tokenizer, tokenizer=tokenizer)
     if not isinstance(text, Iterable) or isinstance(text, bytes):

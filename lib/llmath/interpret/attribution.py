@@ -47,6 +47,9 @@ def logit_attribution(
     taken as given (for LayerNorm, d is centred). One forward pass. Direct means direct:
     what a head does through later heads is counted as theirs, and the length is
     everybody's. `patch` and `ablate` measure the whole effect.
+
+    A model whose logits are no such sum and a position outside the text raise a
+    ValueError.
     """
     of_kind(Transformer, model=model)
     of_kind(int, position=position)

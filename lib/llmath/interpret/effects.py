@@ -113,6 +113,8 @@ def patch(
     that pair by row and token by token; `right` and `wrong` (B,) are the ids whose
     logits at `position` are compared. Each place, one site or several that are patched
     together, costs one forward pass of the whole batch: `head_sites`, `position_sites`.
+
+    Texts that do not pair, and sites that the model does not have, raise a ValueError.
     """
     of_kind(Transformer, model=model)
     of_kind(Sequence, places=places)

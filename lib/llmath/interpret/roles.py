@@ -153,6 +153,8 @@ def locate(sentence: Sentence, tokenizer: Tokenizer) -> Located:
     word of more tokens has more places to catch weight, which the swapped sentence of
     the pair makes up for. The sentences of `role` were chosen to have one token each in
     SmolLM2's vocabulary. Every target and distractor must end before the query.
+
+    A word that is not found, or found twice, raises a ValueError that names it.
     """
     of_kind(Sentence, sentence=sentence)
     text = sentence.text

@@ -23,6 +23,9 @@ def offset_score(
     The weight on the token d places back. Confounded with whatever tends to stand d
     places back. In a short text it is high for every head: the query at position t
     shares its weight among t + 1 keys only, so skip the first queries with `start`.
+
+    A pattern that is not square, and an offset or a start outside the text, raise a
+    ValueError.
     """
     T = _tokens(pattern)
     count(0, offset=offset, start=start)
@@ -94,6 +97,9 @@ def induction_score(pattern: Square, ids: Int[Tensor, "B T"]) -> PerHead:
     that looks p − 1 places back, whatever stands there: vary p. In natural text
     confounded with any head that finds likely continuations. That the head also makes
     the model *copy* is a second claim, which needs `ablate`.
+
+    Ids that do not fit the pattern, and a sentence in which no token comes back, raise
+    a ValueError.
     """
     _check_ids(pattern, ids)
     copies = _earlier_copies(ids)

@@ -187,6 +187,8 @@ def dequantize(data: np.ndarray, encoding: str) -> np.ndarray:
 
     In float32; the inverse up to rounding. `data` are bytes, in whole blocks along the
     last axis, as `quantize` gives them.
+
+    Bytes that do not fill whole blocks raise a ValueError.
     """
     kind = named(encoding)
     if not isinstance(data, np.ndarray):

@@ -94,6 +94,8 @@ def parameters(
     """Every parameter, decoded to float32; `shapes` are those that the model needs.
 
     All tensors are there and fit, and none is left over; else nothing is decoded.
+
+    Tensors that are missing, left over or of another shape raise a ValueError.
     """
     table = list(entries(config, FAMILIES[file.metadata["general.architecture"]]))
     wanted, there = {entry.theirs for entry in table}, file.tensors.keys()

@@ -41,6 +41,9 @@ def write_gguf(
     types in which they are stored. What it leaves open is stored as llama.cpp wants it:
     floats as float32, whole numbers as uint32, in lists as int32; larger ones in 64
     bits; an empty list as one of strings.
+
+    Metadata and tensors that GGUF has no form for raise a ValueError, and nothing is
+    written.
     """
     for what, given in {"metadata": metadata, "tensors": tensors}.items():
         if not isinstance(given, Mapping) or not all(isinstance(k, str) for k in given):

@@ -39,6 +39,9 @@ def load_checkpoint(
 
     Of the families GPT-2 and Llama. All the tensors that the model needs must be there,
     in their shapes, and no others.
+
+    A family or a setting that is not built, and tensors that do not fit it, raise a
+    ValueError.
     """
     check_dtype(dtype)
     told = read_json(Path(folder) / _CONFIG)

@@ -63,6 +63,8 @@ def can_compute(device: "torch.device", dtype: "torch.dtype") -> bool:
 
     bfloat16 needs an NVIDIA GPU of 2020 or later (compute capability 8), where older
     ones imitate it; Apple's GPUs have no float64. A CPU can do all four types.
+
+    What is no device raises a ValueError.
     """
     import torch
 

@@ -27,6 +27,8 @@ def forward_flops(
     by default all: a prefill needs one, `forward_flops(config, T, logits=1)`; a step of
     decoding is `forward_flops(config, 1, cached=S)`. Exactly what PyTorch's
     `FlopCounterMode` sees on the explicit path.
+
+    Sizes below 1, and more tokens than the context holds, raise a ValueError.
     """
     heads_for = T if logits is None else logits
     _check(config, T, B, cached, heads_for)
@@ -93,6 +95,8 @@ def approximate_training_flops(n_parameters: int, tokens: int) -> int:
 
     Two operations for each weight and token, three times. N without embeddings is
     Kaplan's (`non_embedding`); `approximation_error` says what it leaves out.
+
+    Numbers below 1 raise a ValueError.
     """
     count(n_parameters=n_parameters, tokens=tokens)
     return 6 * n_parameters * tokens

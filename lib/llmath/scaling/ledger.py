@@ -25,6 +25,8 @@ class Ledger:
 
     `ledger["attention.q"]` is one part, `ledger["attention"]` all that belongs to it.
     A part that this model does without is there with amount 0, and not shown.
+
+    A part that is not there raises a ValueError.
     """
 
     title: str

@@ -38,6 +38,8 @@ def cache_bytes(
     A key and a value for each token and layer. Shazeer 2019, §3; G < H heads make it
     smaller by H/G, Ainslie et al. 2023. `KVCache` keeps room for at most twice as many,
     so that growing seldom copies.
+
+    A negative T, a B below 1 and an unknown type raise a ValueError.
     """
     of_kind(ModelConfig, config=config)
     count(B=B)
