@@ -181,6 +181,8 @@ def online_attention(
     Their algorithm 3, as in Dao et al. 2022. Of the keys so far each query keeps the
     highest score m, ℓ = Σ e^{s − m} and O = Σ e^{s − m} v; where `chunk` more keys
     raise m, both shrink by e^{m_old − m}.
+
+    A chunk below 1, and what `attention` refuses, raise a ValueError.
     """
     check_heads(q, k, v)
     count(chunk=chunk)

@@ -28,6 +28,8 @@ def check(name: str, fn: Callable[..., Any]) -> bool:
     """Try a function on small inputs against the float64 reference; print the verdict.
 
     Whatever `fn` does (raise, return nothing, return nonsense), a sentence says so.
+
+    An exercise that does not exist raises a ValueError that lists those that do.
     """
     if not isinstance(name, str) or name not in EXERCISES:
         raise ValueError(f"there is no exercise {name!r}; there is {_list(EXERCISES)}")
