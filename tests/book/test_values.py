@@ -12,8 +12,10 @@ import pytest
 import torch
 from playwright.sync_api import Locator
 
+from compared import choose_mask, compare_lab, compare_playground, press
 from llmath.pretrained import load
 from llmath.probe import record
+from llmath.viz import MaskPlayground
 from pages import figures_of, name
 from visits import Visit
 
@@ -125,6 +127,44 @@ def test_explorer_tells_what_is_pointed_at(page, place, way, width, open_page):
             assert words[1] == sentence["labels"][query]
             assert words[2] == sentence["labels"][key]
             assert abs(float(words[3]) - maps[query, key]) <= SHOWN
+
+
+LABORATORY = (  # width, τ, σ, keys, root
+    (64, 1.0, 1.0, 64, True), (64, 1.0, 1.0, 64, False), (1024, 1.0, 1.0, 64, False),
+    (1024, 4.0, 0.25, 16, True), (1, 0.25, 2.0, 4, True), (16, 0.5, 0.125, 16, False),
+)  # fmt: skip
+
+
+@on_every("softmax_lab")
+def test_laboratory_shows_what_the_library_measures(page, place, open_page):
+    with open_page(page) as visit:
+        figure = visit.figure(place)
+        grid = state(visit, place)["grid"]
+        for chosen in LABORATORY:
+            compare_lab(figure, chosen, heads=grid["heads"], seed=grid["seed"])
+
+
+MASKS = (
+    {}, {"positions": True}, {"mask": "none"}, {"mask": "none", "positions": True},
+    {"mask": "window", "window": 3}, {"mask": "prefix", "prefix": 4, "positions": True},
+    {"mask": "padding", "pad": 2},
+)  # fmt: skip
+
+
+@on_every("mask_playground")
+def test_playground_shows_what_the_library_computes(page, place, open_page):
+    """From the model's own queries, keys and values, read here and now."""
+    with open_page(page) as visit:
+        figure = visit.figure(place)
+        about = state(visit, place)["about"]
+        layer, head, text = re.match(r".* head (\d+)\.(\d+) on “(.+)”", about).groups()
+        model = load("smollm2-135m")
+        own = MaskPlayground.from_model(*model, text, layer=int(layer), head=int(head))
+        for chosen in MASKS:
+            choose_mask(figure, **chosen)
+            for name in ("Reverse", "Shuffle"):
+                press(figure, name)
+                compare_playground(figure, own, **chosen)
 
 
 @on_every("frames")
