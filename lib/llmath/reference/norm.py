@@ -12,3 +12,44 @@ def layer_norm(x, gain, bias=0.0, *, eps=1e-5):
     """y = g ⊙ (x − μ) / √(σ² + ε) + b"""
     mean, variance = x.mean(axis=-1, keepdims=True), x.var(axis=-1, keepdims=True)
     return gain * (x - mean) / np.sqrt(variance + eps) + bias
+
+
+def rms_norm_backward(dy, x, gain, *, eps=1e-5):
+    """∂x = (∂n − n mean(n ⊙ ∂n)) / r,  ∂n = g ⊙ ∂y   {eq:rms-norm-backward}
+
+    After Zhang & Sennrich 2019, §4. dy and x (…, D) → dx (…, D) and dg (D), which is
+    Σ_t n_t ⊙ ∂y_t.
+
+    y = g ⊙ n with n = x / r and r² = mean(x²) + ε. From 2r dr = 2 mean(x ⊙ dx) comes
+    dr = mean(n ⊙ dx), and dn = dx/r − x dr/r² = (dx − n mean(n ⊙ dx)) / r. That is a
+    symmetric matrix, (I − n nᵀ/D) / r, so it takes ∂n to ∂x as it takes dx to dn. Where
+    ε = 0, ∂x stands at a right angle to x: making x longer changes nothing.
+    """
+    r = np.sqrt(np.mean(x**2, axis=-1, keepdims=True) + eps)
+    n, dn = x / r, gain * dy
+    dx = (dn - n * np.mean(n * dn, axis=-1, keepdims=True)) / r
+    return dx, _over_vectors(n * dy)
+
+
+def layer_norm_backward(dy, x, gain, *, eps=1e-5):
+    """∂x = (∂n − mean(∂n) − n mean(n ⊙ ∂n)) / s,  ∂n = g ⊙ ∂y   {eq:layer-norm-backward}
+
+    After Ba et al. 2016, §3. dy and x (…, D) → dx (…, D), dg = Σ_t n_t ⊙ ∂y_t and
+    db = Σ_t ∂y_t, both (D).
+
+    y = g ⊙ n + b with n = (x − μ) / s and s² = σ² + ε. dμ = mean(dx). In 2s ds = dσ² =
+    2 mean((x − μ) ⊙ (dx − dμ)) the dμ drops out, since the x − μ sum to 0, and
+    ds = mean(n ⊙ dx). So dn = (dx − mean(dx) − n mean(n ⊙ dx)) / s, once more by a
+    symmetric matrix. ∂x sums to 0, because adding a number to all of x changes nothing.
+    """
+    mean, variance = x.mean(axis=-1, keepdims=True), x.var(axis=-1, keepdims=True)
+    s = np.sqrt(variance + eps)
+    n, dn = (x - mean) / s, gain * dy
+    along = n * np.mean(n * dn, axis=-1, keepdims=True)
+    dx = (dn - dn.mean(axis=-1, keepdims=True) - along) / s
+    return dx, _over_vectors(n * dy), _over_vectors(dy)
+
+
+def _over_vectors(x):
+    """Σ over every axis but the last: gain and bias serve all vectors alike"""
+    return x.reshape(-1, x.shape[-1]).sum(axis=0)
