@@ -6,8 +6,6 @@ arrays `weight` and `bias`. The gradient with respect to W is a dictionary of th
 shape.
 """
 
-import numpy as np
-
 from llmath.reference.attention import (
     attention,
     attention_backward,
@@ -121,7 +119,7 @@ LAYERS = {
 
 
 def addition(x, part, W, config, positions):
-    """x ← x + layer(norm(x)), or as the configuration has it; the layer is W's `part`"""
+    """x ← x + layer(norm(x)), or as the configuration has it; `part`: attn or mlp"""
     layer, _ = LAYERS[part]
     pre, post = (config.norm_position == where for where in ("pre", "post"))
     read = norm_layer(x, W[f"norm_{part}"], config) if pre else x

@@ -30,7 +30,9 @@ def surprisal_backward(ds, logits, targets):
 
 
 def cross_entropy_backward(logits, targets):
-    """∂z_t = (softmax(z_t) − onehot(y_t)) / n   {eq:cross-entropy-backward}; Bridle 1990
+    """∂z_t = (softmax(z_t) − onehot(y_t)) / n   {eq:cross-entropy-backward}
+
+    Bridle 1990. logits (…, V) and targets (…) → the gradient of the logits (…, V).
 
     Where every backward pass begins: ∂ℒ/∂ℒ = 1, and each of the n surprisals has the
     weight 1/n in their mean. What is left is what the model believed less what was

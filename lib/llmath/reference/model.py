@@ -134,7 +134,7 @@ def _stream(config, W, ids):
 
 
 def _tables_backward(config, W, dx, dhead, ids):
-    """∂ of the tables of tokens, of positions and of the head, from ∂x and the head's"""
+    """The gradients of the tables of tokens and positions, and of the head"""
     dtable = embed_backward(dx, ids, W["embedding"]["weight"])
     found = {"embedding": {"weight": dtable}}
     if config.position == "learned":

@@ -15,10 +15,10 @@ def layer_norm(x, gain, bias=0.0, *, eps=1e-5):
 
 
 def rms_norm_backward(dy, x, gain, *, eps=1e-5):
-    """∂x = (∂n − n mean(n ⊙ ∂n)) / r,  ∂n = g ⊙ ∂y   {eq:rms-norm-backward}
+    """∂x = (∂n − n mean(n ⊙ ∂n)) / r   {eq:rms-norm-backward}
 
-    After Zhang & Sennrich 2019, §4. dy and x (…, D) → dx (…, D) and dg (D), which is
-    Σ_t n_t ⊙ ∂y_t.
+    After Zhang & Sennrich 2019, §4. Here ∂n = g ⊙ ∂y. dy and x (…, D) → dx (…, D) and
+    dg = Σ_t n_t ⊙ ∂y_t (D).
 
     y = g ⊙ n with n = x / r and r² = mean(x²) + ε. From 2r dr = 2 mean(x ⊙ dx) comes
     dr = mean(n ⊙ dx), and dn = dx/r − x dr/r² = (dx − n mean(n ⊙ dx)) / r. That is a
@@ -32,10 +32,10 @@ def rms_norm_backward(dy, x, gain, *, eps=1e-5):
 
 
 def layer_norm_backward(dy, x, gain, *, eps=1e-5):
-    """∂x = (∂n − mean(∂n) − n mean(n ⊙ ∂n)) / s,  ∂n = g ⊙ ∂y   {eq:layer-norm-backward}
+    """∂x = (∂n − mean(∂n) − n mean(n ⊙ ∂n)) / s   {eq:layer-norm-backward}
 
-    After Ba et al. 2016, §3. dy and x (…, D) → dx (…, D), dg = Σ_t n_t ⊙ ∂y_t and
-    db = Σ_t ∂y_t, both (D).
+    After Ba et al. 2016, §3. Here ∂n = g ⊙ ∂y. dy and x (…, D) → dx (…, D),
+    dg = Σ_t n_t ⊙ ∂y_t and db = Σ_t ∂y_t, both (D).
 
     y = g ⊙ n + b with n = (x − μ) / s and s² = σ² + ε. dμ = mean(dx). In 2s ds = dσ² =
     2 mean((x − μ) ⊙ (dx − dμ)) the dμ drops out, since the x − μ sum to 0, and

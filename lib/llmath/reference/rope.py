@@ -68,8 +68,8 @@ def rope_backward(dy, positions, *, base, scaling=None):
 
     dy (…, T, E) → dx (…, T, E); positions have no gradient.
 
-    y_t = R_t x_t is linear, so the gradient passes the transpose. Transposing a rotation
-    changes the sign of its sine, which is to turn by the opposite angle: what was turned
-    forwards is turned back, and keeps its length.
+    y_t = R_t x_t is linear, so the gradient passes the transpose. Transposing a
+    rotation changes the sign of its sine, which is to turn by the opposite angle: what
+    was turned forwards is turned back, and keeps its length.
     """
     return rope(dy, -positions, base=base, scaling=scaling)
