@@ -32,7 +32,8 @@ KEYWORDS |= {"factor": 8.0, "low": 1.0, "high": 4.0, "original_context": 8}
 ALONE = {("linear", "linear")}
 ALONE |= {("block", name) for name in ("attention_layer", "mlp_layer", "norm_layer")}
 ALONE |= {("block", "addition"), ("block", "block")}
-ALONE |= {("model", name) for name in ("draw", "gradients", "logits", "loss", "shapes")}
+ALONE |= {("model", name) for name in ("logits", "loss", "gradients", "draw", "shapes")}
+ALONE |= {("model", name) for name in ("nested", "flat")}
 
 # Largest difference, as a part of the largest number.
 TOLERANCE = {torch.float64: 1e-13, torch.float32: 2e-6, torch.bfloat16: 3e-2}

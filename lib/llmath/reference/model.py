@@ -79,7 +79,7 @@ def draw(config, rng, *, std=0.02):
 
 def logits(config, parameters, ids):
     """z_t = W_U norm(x_t) behind the last block"""
-    W = _tree(parameters)
+    W = nested(parameters)
     return linear(_read_at_the_end(config, W, _stream(config, W, ids)[-1]), _head(W))
 
 
@@ -100,7 +100,7 @@ def gradients(config, parameters, ids, targets):
     A table that is also the head is used twice, and gets two gradients
     {eq:tied-backward}.
     """
-    W = _tree(parameters)
+    W = nested(parameters)
     stream = _stream(config, W, ids)
     y = _read_at_the_end(config, W, stream[-1])
     z = linear(y, _head(W))
@@ -115,7 +115,7 @@ def gradients(config, parameters, ids, targets):
         dx, dW["blocks"][str(i)] = block_backward(dx, stream[i], *here)
     dW |= _tables_backward(config, W, dx, dhead, ids)
 
-    found = _names(dW)
+    found = flat(dW)
     return cross_entropy(z, targets), {name: found[name] for name in parameters}
 
 
@@ -156,7 +156,7 @@ def _head(W):
     return W["unembedding" if "unembedding" in W else "embedding"]["weight"]
 
 
-def _tree(parameters):
+def nested(parameters):
     """{"attn.w_q.weight": w} → {"attn": {"w_q": {"weight": w}}}"""
     tree = {}
     for name, value in parameters.items():
@@ -168,10 +168,12 @@ def _tree(parameters):
     return tree
 
 
-def _names(tree):
-    """And back: {"attn": {"w_q": {"weight": w}}} → {"attn.w_q.weight": w}"""
+def flat(tree):
+    """{"attn": {"w_q": {"weight": w}}} → {"attn.w_q.weight": w}"""
     names = {}
     for name, value in tree.items():
-        inner = _names(value) if isinstance(value, dict) else {}
-        names |= {f"{name}.{rest}": x for rest, x in inner.items()} or {name: value}
+        if isinstance(value, dict):
+            names |= {f"{name}.{rest}": inner for rest, inner in flat(value).items()}
+        else:
+            names[name] = value
     return names
