@@ -27,10 +27,10 @@ CONFIGS = {
     "window": preset("tiny", **SMALL, **LLAMA, window=3, rope_scaling=SLOWED),
 }
 LAYERS = {
-    "norm_layer": (build_norm, False),
-    "attention_layer": (Attention, True),
-    "mlp_layer": (build_mlp, False),
-    "block": (Block, True),
+    "norm": (build_norm, reference.norm_layer, reference.norm_layer_backward),
+    "attn": (Attention, reference.attention_layer, reference.attention_layer_backward),
+    "mlp": (build_mlp, reference.mlp_layer, reference.mlp_layer_backward),
+    "block": (Block, reference.block, reference.block_backward),
 }
 PLACES = np.arange(6)
 
@@ -62,19 +62,19 @@ def mask(config):
 
 @pytest.mark.parametrize(
     ("family", "name"),
-    sorted({*product(CONFIGS, LAYERS)} - {("no norm", "norm_layer")}),
+    sorted({*product(CONFIGS, LAYERS)} - {("no norm", "norm")}),
 )
 def test_layer_and_its_backward_pass_are_the_modules(family, name):
-    config, (build, looks) = CONFIGS[family], LAYERS[name]
-    module, (x, dy) = build(config), arrays()
+    config, (build, layer, layer_backward) = CONFIGS[family], LAYERS[name]
+    module, (x, dy), looks = build(config), arrays(), name in ("attn", "block")
     W = drawn(module)
     leaf = torch.tensor(x, requires_grad=True)
     y = module(leaf, *((torch.tensor(PLACES), mask(config)) if looks else ()))
     y.backward(torch.tensor(dy))
     given = (x, W, config, PLACES) if looks else (x, W, config)
-    assert far(getattr(reference, name)(*given), y.detach().numpy()) <= 1e-12
+    assert far(layer(*given), y.detach().numpy()) <= 1e-12
 
-    dx, dW = getattr(reference, f"{name}_backward")(dy, *given)
+    dx, dW = layer_backward(dy, *given)
     assert far(dx, leaf.grad.numpy()) <= 1e-10
     theirs = {n: w.grad.numpy() for n, w in module.named_parameters()}
     mine = flat(dW)

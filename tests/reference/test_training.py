@@ -23,7 +23,7 @@ FAMILIES = {
     "gpt2": ModelConfig(**SIZES, **GPT2, n_heads=2, n_kv_heads=2),
     "llama": ModelConfig(**SIZES, n_heads=2, n_kv_heads=1),
 }
-STEPS, RATE, MOMENTUM = 150, 0.1, 0.9
+STEPS, RATE, MOMENTUM = 100, 0.1, 0.9
 BLIND, SEEING = math.log(5), math.log(5) / 8
 
 
@@ -65,6 +65,6 @@ def test_gradients_train_a_transformer_from_random_weights(name):
     config = FAMILIES[name]
     theta = draw(config, np.random.default_rng(0), std=0.3)
     losses = in_numpy(config, theta)
-    assert losses[0] > 0.7 * BLIND
-    assert SEEING < np.mean(losses[-20:]) < 0.4 * BLIND
-    np.testing.assert_allclose(losses, in_torch(config, theta), rtol=1e-8)
+    assert losses[0] > BLIND
+    assert SEEING < np.mean(losses[-20:]) < BLIND / 2
+    np.testing.assert_allclose(losses, in_torch(config, theta), rtol=1e-10)

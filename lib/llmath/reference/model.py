@@ -80,7 +80,8 @@ def draw(config, rng, *, std=0.02):
 def logits(config, parameters, ids):
     """z_t = W_U norm(x_t) behind the last block"""
     W = nested(parameters)
-    return linear(_read_at_the_end(config, W, _stream(config, W, ids)[-1]), _head(W))
+    x = _stream(ids, W, config)[-1]
+    return linear(_last_norm(x, W, config), _head(W))
 
 
 def loss(config, parameters, ids, targets):
@@ -91,8 +92,8 @@ def loss(config, parameters, ids, targets):
 def gradients(config, parameters, ids, targets):
     """ℒ and ∂ℒ/∂θ for every parameter θ   {eq:backpropagation}; Rumelhart et al. 1986
 
-    ids and targets (B, T) → the loss and {name: gradient, in the shape of the
-    parameter}.
+    ids and targets (B, T) → the loss, and by name the gradients, in the shapes of the
+    parameters.
 
     The steps of the model in the opposite order: from the loss to the logits, the head,
     the last norm, the blocks from the last to the first, and the tables. Of the forward
@@ -100,9 +101,9 @@ def gradients(config, parameters, ids, targets):
     A table that is also the head is used twice, and gets two gradients
     {eq:tied-backward}.
     """
-    W = nested(parameters)
-    stream = _stream(config, W, ids)
-    y = _read_at_the_end(config, W, stream[-1])
+    W, positions = nested(parameters), np.arange(ids.shape[1])
+    stream = _stream(ids, W, config)
+    y = _last_norm(stream[-1], W, config)
     z = linear(y, _head(W))
 
     dz = cross_entropy_backward(z, targets)
@@ -111,15 +112,15 @@ def gradients(config, parameters, ids, targets):
     if config.norm_position == "pre":
         dx, dW["norm"] = norm_layer_backward(dx, stream[-1], W["norm"], config)
     for i in reversed(range(config.n_layers)):
-        here = W["blocks"][str(i)], config, np.arange(ids.shape[1])
-        dx, dW["blocks"][str(i)] = block_backward(dx, stream[i], *here)
-    dW |= _tables_backward(config, W, dx, dhead, ids)
+        x, W_i = stream[i], W["blocks"][str(i)]
+        dx, dW["blocks"][str(i)] = block_backward(dx, x, W_i, config, positions)
+    dW |= _tables_backward(dx, dhead, ids, W, config)
 
     found = flat(dW)
     return cross_entropy(z, targets), {name: found[name] for name in parameters}
 
 
-def _stream(config, W, ids):
+def _stream(ids, W, config):
     """What enters each block, and behind them what leaves the last"""
     positions = np.arange(ids.shape[1])
     x = embed(ids, W["embedding"]["weight"])
@@ -133,27 +134,26 @@ def _stream(config, W, ids):
     return stream
 
 
-def _tables_backward(config, W, dx, dhead, ids):
+def _last_norm(x, W, config):
+    return norm_layer(x, W["norm"], config) if config.norm_position == "pre" else x
+
+
+def _head(W):
+    return W["unembedding" if "unembedding" in W else "embedding"]["weight"]
+
+
+def _tables_backward(dx, dhead, ids, W, config):
     """The gradients of the tables of tokens and positions, and of the head"""
     dtable = embed_backward(dx, ids, W["embedding"]["weight"])
     found = {"embedding": {"weight": dtable}}
     if config.position == "learned":
         table, positions = W["position_embedding"]["weight"], np.arange(ids.shape[1])
         dP = dx.sum(axis=0)  # every text of the batch read the same P
-        found["position_embedding"] = {
-            "weight": learned_positions_backward(dP, positions, table)
-        }
+        dtable_P = learned_positions_backward(dP, positions, table)
+        found["position_embedding"] = {"weight": dtable_P}
     if config.tie_embeddings:
         return found | {"embedding": {"weight": dtable + dhead}}
     return found | {"unembedding": {"weight": dhead}}
-
-
-def _read_at_the_end(config, W, x):
-    return norm_layer(x, W["norm"], config) if config.norm_position == "pre" else x
-
-
-def _head(W):
-    return W["unembedding" if "unembedding" in W else "embedding"]["weight"]
 
 
 def nested(parameters):
