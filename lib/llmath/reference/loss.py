@@ -25,7 +25,7 @@ def surprisal_backward(ds, logits, targets):
     s = log Σ_v e^{z_v} − z_y. The first term has the derivative e^{z_v} / Σ e^{z},
     which is softmax(z)_v; the second, −1 for the target and 0 elsewhere.
     """
-    onehot = np.eye(logits.shape[-1])[targets]
+    onehot = targets[..., None] == np.arange(logits.shape[-1])
     return ds[..., None] * (softmax(logits) - onehot)
 
 
