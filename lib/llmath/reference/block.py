@@ -106,9 +106,9 @@ def mlp_layer_backward(dy, x, W, config, positions=None):
         dx_gate, dW_gate = _linear_backward(dgate, x, W["w_gate"])
         dx_up, dW_up = _linear_backward(dup, x, W["w_up"])
         return dx_gate + dx_up, {"w_gate": dW_gate, "w_up": dW_up, "w_down": dW_down}
-    rule, backward = GELUS[config.mlp]
-    dh, dW_down = _linear_backward(dy, rule(up), W["w_down"])
-    dx, dW_up = _linear_backward(backward(dh, up), x, W["w_up"])
+    bent, bent_backward = GELUS[config.mlp]
+    dh, dW_down = _linear_backward(dy, bent(up), W["w_down"])
+    dx, dW_up = _linear_backward(bent_backward(dh, up), x, W["w_up"])
     return dx, {"w_up": dW_up, "w_down": dW_down}
 
 

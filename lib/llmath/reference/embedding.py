@@ -13,7 +13,7 @@ def embed_backward(dx, ids, table):
 
     dx (…, T, D), ids (…, T) → the gradient of the table (V, D); ids have none.
 
-    x_t is linear in the table: dx_t is row id_t of dW_E, so that ∂x_tᵀ dx_t puts ∂x_t
+    x_t is linear in the table: δx_t is row id_t of δW_E, so that ∂x_tᵀ δx_t puts ∂x_t
     before that row and nothing before the others. A row that is read at several places
     gets the sum; `table[ids] += dx` would keep only the last of them.
     """
@@ -32,8 +32,8 @@ def learned_positions_backward(dP, positions, table):
 
     dP (…, T, D), positions (…, T) → the gradient of the table (S, D).
 
-    Row s of W_P is P_t wherever p_t = s, and nothing else in the model: of dℒ = Σ_t
-    ∂P_tᵀ dP_t the terms with p_t = s are (Σ ∂P_t)ᵀ dW_s. One row of positions for a
+    Row s of W_P is P_t wherever p_t = s, and nothing else in the model: of δℒ = Σ_t
+    ∂P_tᵀ δP_t the terms with p_t = s are (Σ ∂P_t)ᵀ δW_s. One row of positions for a
     whole batch is read by every text of it: sum over those texts first. Rows behind the
     longest text get nothing.
     """

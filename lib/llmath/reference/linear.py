@@ -14,9 +14,9 @@ def linear_backward(dy, x, weight):
 
     Rumelhart et al. 1986. dy (…, out), x (…, in) → dx (…, in), dW (out, in), db (out).
 
-    For one vector dy_i = Σ_j W_ij dx_j + Σ_j x_j dW_ij + db_i, so that
-    dℒ = Σ_i ∂y_i dy_i has Σ_i ∂y_i W_ij before dx_j, ∂y_i x_j before dW_ij and ∂y_i
-    before db_i. All vectors use the same W and b, whose gradients are therefore sums.
+    For one vector δy_i = Σ_j W_ij δx_j + Σ_j x_j δW_ij + δb_i, so that
+    δℒ = Σ_i ∂y_i δy_i has Σ_i ∂y_i W_ij before δx_j, ∂y_i x_j before δW_ij and ∂y_i
+    before δb_i. All vectors use the same W and b, whose gradients are therefore sums.
     """
     rows, drows = x.reshape(-1, x.shape[-1]), dy.reshape(-1, dy.shape[-1])
     return dy @ weight, drows.T @ rows, drows.sum(axis=0)

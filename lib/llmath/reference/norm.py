@@ -20,9 +20,9 @@ def rms_norm_backward(dy, x, gain, *, eps=1e-5):
     After Zhang & Sennrich 2019, §4. Here ∂n = g ⊙ ∂y. dy and x (…, D) → dx (…, D) and
     dg = Σ_t n_t ⊙ ∂y_t (D).
 
-    y = g ⊙ n with n = x / r and r² = mean(x²) + ε. From 2r dr = 2 mean(x ⊙ dx) comes
-    dr = mean(n ⊙ dx), and dn = dx/r − x dr/r² = (dx − n mean(n ⊙ dx)) / r. That is a
-    symmetric matrix, (I − n nᵀ/D) / r, so it takes ∂n to ∂x as it takes dx to dn. Where
+    y = g ⊙ n with n = x / r and r² = mean(x²) + ε. From 2r δr = 2 mean(x ⊙ δx) comes
+    δr = mean(n ⊙ δx), and δn = δx/r − x δr/r² = (δx − n mean(n ⊙ δx)) / r. That is a
+    symmetric matrix, (I − n nᵀ/D) / r, so it takes ∂n to ∂x as it takes δx to δn. Where
     ε = 0, ∂x stands at a right angle to x: making x longer changes nothing.
     """
     r = np.sqrt(np.mean(x**2, axis=-1, keepdims=True) + eps)
@@ -37,9 +37,9 @@ def layer_norm_backward(dy, x, gain, *, eps=1e-5):
     After Ba et al. 2016, §3. Here ∂n = g ⊙ ∂y. dy and x (…, D) → dx (…, D),
     dg = Σ_t n_t ⊙ ∂y_t and db = Σ_t ∂y_t, both (D).
 
-    y = g ⊙ n + b with n = (x − μ) / s and s² = σ² + ε. dμ = mean(dx). In 2s ds = dσ² =
-    2 mean((x − μ) ⊙ (dx − dμ)) the dμ drops out, since the x − μ sum to 0, and
-    ds = mean(n ⊙ dx). So dn = (dx − mean(dx) − n mean(n ⊙ dx)) / s, once more by a
+    y = g ⊙ n + b with n = (x − μ) / s and s² = σ² + ε. δμ = mean(δx). In 2s δs = δσ² =
+    2 mean((x − μ) ⊙ (δx − δμ)) the δμ drops out, since the x − μ sum to 0, and
+    δs = mean(n ⊙ δx). So δn = (δx − mean(δx) − n mean(n ⊙ δx)) / s, once more by a
     symmetric matrix. ∂x sums to 0, because adding a number to all of x changes nothing.
     """
     mean, variance = x.mean(axis=-1, keepdims=True), x.var(axis=-1, keepdims=True)
