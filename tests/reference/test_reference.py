@@ -25,7 +25,10 @@ KEYWORDS = {"base": 100.0, "eps": 1e-3, "d_head": 8, "d_model": 10, "n_heads": 6
 KEYWORDS |= {"window": 2, "chunk": 2, "k": 4, "p": 0.3, "penalty": 1.7}
 SIZES |= {"layers": 2, "others": 2}
 KEYWORDS |= {"offset": 1, "start": 2}
-PACKAGES = ("interpret", "optim")  # rows that are folders: what they publish is in __all__
+PACKAGES = (
+    "interpret",
+    "optim",
+)  # rows that are folders: what they publish is in __all__
 SIZES |= {"columns": 3}
 KEYWORDS |= {"lr": 0.3, "momentum": 0.7, "dampening": 0.2, "weight_decay": 0.1}
 KEYWORDS |= {"beta1": 0.8, "beta2": 0.9, "step": 3, "steps": 5}
