@@ -105,7 +105,7 @@ def test_warm_up_is_pytorchs():
 
 @st.composite
 def settings(draw):
-    total = draw(st.integers(1, 200))
+    total = draw(st.integers(1, 30))
     decay = draw(st.integers(1, total))
     warmup = draw(st.integers(0, total - decay))
     return {"total": total, "warmup": warmup, "floor": draw(st.floats(0, 1))}, decay
@@ -122,9 +122,9 @@ def test_up_to_one_then_down_to_the_floor(setting, name):
     assert all(floor - 1e-15 <= f <= 1 for f in falling)
     assert rising == sorted(rising)
     assert falling == sorted(falling, reverse=True)
-    assert max(found) == 1.0
+    assert max(found) == pytest.approx(1.0, rel=1e-15)
     if name != "constant":
-        assert set(found[total:]) == {pytest.approx(floor, rel=1e-12, abs=1e-15)}
+        assert set(found[total:]) == {floor}
 
 
 def test_by_name():
@@ -164,5 +164,5 @@ def test_decay_belongs_to_wsd():
     for missing in ({}, {"decay": 0}):
         with pytest.raises(ValueError, match="decay should be a whole number of at l"):
             warmup_stable_decay(3, total=5, **missing)
-    with pytest.raises(ValueError, match="3 steps of warm-up and 8 of decay .* 10"):
+    with pytest.raises(ValueError, match=r"3 steps of warm-up and 8 of decay .* 10"):
         warmup_stable_decay(0, total=10, warmup=3, decay=8)

@@ -91,11 +91,11 @@ def finite_difference(
         raise ValueError(
             f"differences of close numbers need float64, got {x.dtype}: x.double()"
         )
-    slope = torch.empty_like(x)
+    slope = torch.empty(x.shape, dtype=x.dtype, device=x.device)
     for i in range(x.numel()):
         moved = []
         for sign in (1, -1):
-            y = x.clone().contiguous()
+            y = x.clone(memory_format=torch.contiguous_format)
             y.view(-1)[i] += sign * step
             moved.append(_one_number(f(y)))
         slope.view(-1)[i] = (moved[0] - moved[1]) / (2 * step)

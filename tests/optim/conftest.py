@@ -10,18 +10,24 @@ from torch import Tensor
 class Problem:
     """Parameters with matrices, vectors and a number; `loss` is smooth in all."""
 
-    def __init__(self, dtype: torch.dtype = torch.float64, *, seed: int = 0) -> None:
+    def __init__(
+        self,
+        dtype: torch.dtype = torch.float64,
+        *,
+        seed: int = 0,
+        device: str = "cpu",
+    ) -> None:
         generator = torch.Generator().manual_seed(seed)
 
         def drawn(*shape: int) -> Tensor:
             return torch.randn(shape, generator=generator, dtype=torch.float64)
 
-        self.x = drawn(12, 5).to(dtype)
-        self.y = torch.randint(0, 3, (12,), generator=generator)
+        self.x = drawn(12, 5).to(device, dtype)
+        self.y = torch.randint(0, 3, (12,), generator=generator).to(device)
         shapes = ((8, 5), (8,), (8, 8), (8, 8), (3, 8), (3,))
         first = [0.5 * drawn(*shape) for shape in shapes]
         first.append(torch.ones((), dtype=torch.float64))
-        self.parameters = [p.to(dtype).requires_grad_() for p in first]
+        self.parameters = [p.to(device, dtype).requires_grad_() for p in first]
 
     def loss(self) -> Tensor:
         w1, b1, w2, w3, w4, b4, scale = self.parameters

@@ -98,6 +98,19 @@ def test_fused_muon_is_explicit(options, dtype, problem, far):
     assert far(theirs, ours) <= tolerance
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", FUSED, ids=str)
+@pytest.mark.parametrize("name", ["dampened", "nesterov", "amsgrad", "adamw", "muon"])
+def test_fused_is_explicit_on_a_gpu(name, dtype, problem, far):
+    steps, tolerance = FUSED[dtype]
+    ends = []
+    for impl in ("explicit", "fused"):
+        walk = problem(dtype, device="cuda")
+        walk.run(EVERY[name](walk.parameters, impl), steps)
+        ends.append(walk.parameters)
+    assert far(*ends) <= 10 * tolerance  # cuBLAS adds up in other orders
+
+
 @pytest.mark.parametrize("options", MUON, ids=str)
 def test_muon_is_numpys(options, problem, far):
     """The twins walk beside it, with the gradients that it has."""

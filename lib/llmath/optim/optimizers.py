@@ -177,11 +177,10 @@ def fused_adam(rule, ps: list[Tensor], states: list[State], group: State) -> Non
 
 
 class Muon(Optimizer):
-    """Owns b of `muon_update` for groups with rule="muon", m and v of `adamw_update`
-    for those with rule="adamw".
+    """Owns b of `muon_update`, or m and v of `adamw_update`, as a group's `rule` says.
 
     Muon is for the matrices inside of the model. Tables of embeddings, the head, and
-    vectors go into a group of the other rule, with a rate of its own: `make_optimizer`
+    vectors go into a group with rule="adamw" and a rate of its own: `make_optimizer`
     tells them apart. `dtype` is that of the products in `orthogonalize`; bfloat16 is
     what a GPU is fast in. With impl="fused" matrices of one shape go through together.
 
