@@ -11,13 +11,15 @@ checks.py       which numbers and tensors a rule can work with
 rules.py        θ, g and what is remembered → θ: SGD, momentum, Nesterov, Adam, AdamW
 spectral.py     a matrix → its nearest orthogonal one; Muon's rule
 base.py         what every optimizer does: the step, its state, what it refuses
-optimizers.py   SGD, Adam, AdamW, Muon
+optimizers.py   SGD, Adam, AdamW
+muon.py         Muon
 groups.py       model → groups of parameters → optimizer, by name
 """
 
 from llmath.optim.base import Optimizer
 from llmath.optim.groups import OPTIMIZERS, make_optimizer, parameter_groups
-from llmath.optim.optimizers import SGD, Adam, AdamW, Muon
+from llmath.optim.muon import Muon
+from llmath.optim.optimizers import SGD, Adam, AdamW
 from llmath.optim.rules import (
     adam_update,
     adamw_update,

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from llmath.border import of_kind
 from llmath.optim.base import Optimizer
-from llmath.optim.optimizers import SGD, Adam, AdamW, Muon
+from llmath.optim.muon import Muon
+from llmath.optim.optimizers import SGD, Adam, AdamW
 
 # What each name adds to its class; "momentum" stands for the number that is given.
 OPTIMIZERS = MappingProxyType(
