@@ -73,8 +73,8 @@ def nesterov_update(
 ) -> Float[Tensor, "*shape"]:
     """b_t = μ b_{t−1} + g_t,  θ_t = θ_{t−1} − η (g_t + μ b_t)   {eq:nesterov}
 
-    Nesterov 1983, in the form of Sutskever et al. 2013, §2.1: it looks ahead, to
-    the momentum that the next step would have if the gradient stayed the same.
+    Nesterov 1983; Sutskever et al. 2013, §2.1. Here θ is the point that looks ahead, at
+    which the gradient is taken (Bengio et al. 2013, §3.5).
 
     Tensors that differ in shape and numbers out of range raise a ValueError.
     """
