@@ -56,7 +56,7 @@ def test_the_quintic_brings_singular_values_near_one(rows, columns, seed):
     far_enough = before > 0.01
     near = (after > 0.67) & (after < 1.14)
     assert near[far_enough].all()
-    assert (after < 1.14).all()
+    assert (after < 1.21).all()  # reached from 0.004
 
 
 def test_where_the_quintic_sends_a_singular_value():
