@@ -348,9 +348,10 @@ def test_a_sparse_gradient_is_refused_before_anything_moves():
     assert torch.equal(other, torch.ones(3))
 
 
-def test_a_rate_that_a_schedule_spoiled_is_refused(problem):
+@pytest.mark.parametrize("impl", ["explicit", "fused"])
+def test_a_rate_that_a_schedule_spoiled_is_refused(impl, problem):
     walk = problem()
-    optimizer = SGD(walk.parameters, lr=0.1)
+    optimizer = SGD(walk.parameters, lr=0.1, impl=impl)
     optimizer.param_groups[0]["lr"] = float("nan")
     walk.gradients()
     with pytest.raises(ValueError, match="lr should be 0 or more, and finite, got nan"):
