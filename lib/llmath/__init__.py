@@ -16,6 +16,9 @@ mlp.py          vectors → vectors, each token by itself
 block.py        vectors → vectors: two additions to the residual stream
 model.py        ids → logits
 loss.py         logits, targets → loss, in nats
+gradient.py     loss → gradient
+optim/          gradient → update
+schedule.py     step → learning rate
 checkpoint.py   weights, optimizer, chance and data position ↔ disk
 pretrained/     file → (model, tokenizer)
 sampling.py     logits → chances → the next id

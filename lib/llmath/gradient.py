@@ -1,0 +1,134 @@
+"""loss → gradient"""
+
+import math
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor
+
+from llmath.border import floats, number, positive
+
+
+class NotFinite(ValueError):
+    """A gradient is infinite or no number at all.
+
+    `norm` is that of all gradients; `where` lists which parameters, counted from 0 in
+    the order that they were given in, have such a gradient, so that whoever knows the
+    step, the rate and the names can tell them.
+    """
+
+    def __init__(self, norm: float, where: list[int]) -> None:
+        self.norm, self.where = norm, where
+        shown = ", ".join(map(str, where[:8])) + ", …" * (len(where) > 8)
+        super().__init__(
+            f"the gradient's norm is {norm}: parameters {shown or 'none'} have numbers "
+            f"that are not finite; lower the learning rate, or look at the loss that "
+            f"this step had"
+        )
+
+
+@torch.no_grad()
+def global_norm(tensors: Iterable[Tensor]) -> Tensor:
+    """‖g‖ = √(Σ_i ‖g_i‖²)   {eq:global-norm}; Pascanu et al. 2013, §3.2
+
+    The length of all tensors as one vector: one number, in float32 at least. No tensors
+    at all, and tensors on different devices, raise a ValueError.
+    """
+    tensors = list(tensors)
+    if not tensors:
+        raise ValueError("the norm of no tensors was asked for: is there a gradient?")
+    floats(**{f"tensor {i}": g for i, g in enumerate(tensors)})
+    wide = [torch.promote_types(g.dtype, torch.float32) for g in tensors]
+    each = [
+        torch.linalg.vector_norm(g, dtype=d) for g, d in zip(tensors, wide, strict=True)
+    ]
+    return torch.linalg.vector_norm(torch.stack(each))
+
+
+@torch.no_grad()
+def clip_by_global_norm(parameters: Iterable[Tensor], max_norm: float) -> float:
+    """g ← g min(1, c / ‖g‖)   {eq:gradient-clipping}; Pascanu et al. 2013, algorithm 1
+
+    In place on `.grad`; gives the norm before clipping. A gradient that is not longer
+    than `max_norm` is left alone bit for bit, and max_norm=∞ only measures. Parameters
+    without a gradient are passed over.
+
+    A norm that is infinite or NaN raises `NotFinite`, a ValueError that holds the norm
+    and the numbers of the parameters; no gradients at all, and a max_norm that is not
+    positive, raise a ValueError too.
+    """
+    number(max_norm=max_norm)
+    if not max_norm > 0:
+        raise ValueError(f"max_norm should be positive, got {max_norm}")
+    parameters = list(parameters)
+    found = {i: p.grad for i, p in enumerate(parameters) if p.grad is not None}
+    norm = global_norm(found.values()).item()
+    if not math.isfinite(norm):
+        where = [i for i, g in found.items() if not g.isfinite().all()]
+        raise NotFinite(norm, where)
+    if norm > max_norm:
+        for g in found.values():
+            g.mul_(max_norm / norm)
+    return norm
+
+
+@torch.no_grad()
+def finite_difference(
+    f: Callable[[Tensor], Tensor | float], x: Tensor, *, step: float = 6e-6
+) -> Tensor:
+    """∂f/∂x_i ≈ (f(x + h e_i) − f(x − h e_i)) / 2h   {eq:central-difference}
+
+    Nocedal & Wright 2006, §8.1. The error is of the order h², and rounding adds some
+    10⁻¹⁶/h: for numbers of size 1 both are least near h = 6·10⁻⁶, the cube root of
+    float64's precision. Two calls of f for each entry of x: a check for small things.
+
+    What is not float64, a step that is not positive, and an f that does not give one
+    number raise a ValueError.
+    """
+    floats(x=x)
+    positive(step=step)
+    if x.dtype != torch.float64:
+        raise ValueError(
+            f"differences of close numbers need float64, got {x.dtype}: x.double()"
+        )
+    slope = torch.empty(x.shape, dtype=x.dtype, device=x.device)
+    for i in range(x.numel()):
+        moved = []
+        for sign in (1, -1):
+            y = x.clone(memory_format=torch.contiguous_format)
+            y.view(-1)[i] += sign * step
+            moved.append(_one_number(f(y)))
+        slope.view(-1)[i] = (moved[0] - moved[1]) / (2 * step)
+    return slope
+
+
+def gradient_error(
+    f: Callable[[Tensor], Tensor], x: Tensor, *, step: float = 6e-6
+) -> float:
+    """‖∇f − δf‖ / max(‖∇f‖, ‖δf‖): autograd's gradient beside `finite_difference`'s.
+
+    Below 10⁻⁷ for a right gradient of numbers of size 1; a wrong sign gives 2, and 0
+    stands for two gradients that are both zero. An f that is not differentiable, and
+    what `finite_difference` refuses, raise a ValueError.
+    """
+    by_differences = finite_difference(f, x, step=step)
+    with torch.enable_grad():
+        leaf = x.detach().clone().requires_grad_()
+        value = f(leaf)
+        if not isinstance(value, Tensor) or not value.requires_grad:
+            raise ValueError(
+                "f(x) does not depend on x through PyTorch's operations: it has no "
+                "gradient to check"
+            )
+        (by_autograd,) = torch.autograd.grad(value, leaf)
+    scale = max(by_autograd.norm().item(), by_differences.norm().item())
+    return (by_autograd - by_differences).norm().item() / scale if scale else 0.0
+
+
+def _one_number(value: Tensor | float) -> float:
+    if isinstance(value, Tensor) and value.numel() != 1:
+        raise ValueError(
+            f"f should give one number, got shape {tuple(value.shape)}: sum it, or "
+            f"take one entry"
+        )
+    return float(value)
