@@ -127,7 +127,9 @@ class Source:
         """The symbols of one row, in their own spelling."""
         return between.join(self.symbols[i] for i in ids)
 
-    def _one_on(self, states: Float[np.ndarray, " states"]) -> Float[np.ndarray, " s"]:
+    def _one_on(
+        self, states: Float[np.ndarray, " states"]
+    ) -> Float[np.ndarray, " states"]:
         reached = states > 0
         flow = states[reached, None] * self.emission[reached]
         to = np.where(flow > 0, self.next_state[reached], 0)
