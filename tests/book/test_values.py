@@ -367,11 +367,10 @@ def looked_up(layer: int, head: int, word: str, text: str) -> dict[str, np.ndarr
 
 
 def rows_of(figure: Locator, selector: str) -> list[list[float]]:
-    """The numbers of a table's body, row by row, without the row's name."""
-    rows = figure.locator(f"{selector} tbody tr").evaluate_all(
-        "rows => rows.map(r => [...r.querySelectorAll('td')].map(c => c.textContent))"
-    )
-    return [signed(" ".join(row)) for row in rows]
+    """The numbers of the first such table, row by row, without the row's name."""
+    rows = figure.locator(selector).first.locator("tbody tr")
+    cells = "rows => rows.map(r => [...r.querySelectorAll('td')].map(c => c.innerText))"
+    return [signed(" ".join(row)) for row in rows.evaluate_all(cells)]
 
 
 @on_every("online_softmax")
@@ -394,7 +393,7 @@ def test_online_softmax_says_what_the_model_computes(page, place, open_page, shi
             n = min(step * given["chunk"], size)
             e = np.exp(scores[:n] - scores[:n].max())
             o = e @ known["values"][:n]
-            m_row, _, l_row, o_row = rows_of(figure, ".online-state >> nth=0")
+            m_row, _, l_row, o_row = rows_of(figure, ".online-state")
             after = [row[-1] for row in (m_row, l_row, o_row)]
             expected = [scores[:n].max(), e.sum(), o[0]]
             assert after == pytest.approx(expected, abs=SHOWN)
