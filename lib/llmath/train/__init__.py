@@ -8,7 +8,8 @@
 >>> for record in Run(preset("tiny")):      # the same, step by step
 ...     print(record.step, record.loss)
 
-settings.py     one frozen description of a run, and the presets
+settings.py     one frozen description of a run
+presets.py      whole recipes by their names, and settings ↔ JSON
 corpora.py      text → (tokenizer, ids to learn from, ids to be judged by)
 step.py         batch → gradient, in parts or with less memory
 distributed.py  one run in several processes
@@ -37,7 +38,8 @@ from llmath.train.evaluate import bits_per, evaluate, sample
 from llmath.train.loop import Diverged, Run
 from llmath.train.metrics import Evaluation, Step, read_metrics
 from llmath.train.peak import Peak, find_peak
-from llmath.train.settings import PRESETS, TrainConfig, preset
+from llmath.train.presets import PRESETS, preset
+from llmath.train.settings import TrainConfig
 from llmath.train.step import accumulate, fused_kernels, in_parts, recomputing
 from llmath.train.whole import Result, train
 

@@ -14,7 +14,8 @@ from llmath.train.distributed import launched
 from llmath.train.folder import command, read_settings
 from llmath.train.loop import Diverged, Run
 from llmath.train.options import configured, parser
-from llmath.train.settings import PRESETS, TrainConfig
+from llmath.train.presets import PRESETS
+from llmath.train.settings import TrainConfig
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,8 +67,8 @@ def _check_export(config: TrainConfig, path: Path) -> None:
     for name in ("d_model", "d_ff"):
         if getattr(config.model, name) % BLOCKS["Q8_0"][0]:
             raise ValueError(
-                f"--export writes Q8_0, in blocks of {BLOCKS['Q8_0'][0]} numbers, which "
-                f"{name}={getattr(config.model, name)} does not fill"
+                f"--export writes Q8_0, in blocks of {BLOCKS['Q8_0'][0]} numbers; "
+                f"{name}={getattr(config.model, name)} does not fill them"
             )
     if not path.parent.is_dir():
         raise ValueError(f"--export {path}: there is no folder {path.parent}")

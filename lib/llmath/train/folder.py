@@ -16,7 +16,8 @@ from llmath.checkpoint import checkpoints
 from llmath.runtime import write_json
 from llmath.tokenizer.files import read_json
 from llmath.train.metrics import Metrics
-from llmath.train.settings import TrainConfig, as_json, changed, from_json
+from llmath.train.presets import as_json, changed, from_json
+from llmath.train.settings import TrainConfig
 
 _MARKS = ("config.json", "metrics.jsonl")
 

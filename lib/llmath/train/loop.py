@@ -26,7 +26,8 @@ from llmath.train.engine import Engine
 from llmath.train.evaluate import bits_per, evaluate, sample
 from llmath.train.metrics import Evaluation, Record, Step
 from llmath.train.peak import find_peak
-from llmath.train.settings import TrainConfig, as_json
+from llmath.train.presets import as_json
+from llmath.train.settings import TrainConfig
 from llmath.train.start import find_batches, find_corpus, find_folder
 
 

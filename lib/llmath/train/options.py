@@ -15,8 +15,10 @@ from typing import Any, NoReturn
 
 from llmath.config import CHOICES, ModelConfig
 from llmath.optim import OPTIMIZERS
+from llmath.runtime import DTYPES
 from llmath.schedule import SCHEDULES
-from llmath.train.settings import COMPILE, KERNELS, PRESETS, TOKENS, TrainConfig
+from llmath.train.presets import PRESETS
+from llmath.train.settings import COMPILE, KERNELS, TOKENS, TrainConfig
 
 _CHOICES = MappingProxyType(
     {
@@ -26,6 +28,7 @@ _CHOICES = MappingProxyType(
         "optimizer": tuple(OPTIMIZERS),
         "schedule": tuple(SCHEDULES),
         "rule": ("fused", "explicit"),
+        "dtype": tuple(DTYPES),
         **CHOICES,
     }
 )
@@ -35,8 +38,8 @@ _MODEL_HELP = MappingProxyType(
         "n_layers": "how many blocks stand one behind the other",
         "d_model": "the width of the residual stream",
         "n_heads": "how many heads look at once; they share the width",
-        "n_kv_heads": "how many keys and values they share: as many, unless it is said",
-        "d_ff": "the width within the MLP; in proportion to --d-model, unless it is said",
+        "n_kv_heads": "how many keys and values they share; it follows --n-heads",
+        "d_ff": "the width within the MLP; it follows --d-model unless it is said",
         "context_length": "how many tokens a window has: so far back the model looks",
         "norm": "what keeps vectors at one length",
         "norm_position": "where it stands; without any, deep models hardly train",
@@ -125,9 +128,8 @@ def parser() -> Parser:
 def _add(group: Any, field: Field, help: str, default: Any) -> None:
     flags = ["--" + field.name.replace("_", "-")]
     flags += ["--learning-rate"] * (field.name == "lr")
-    shown = " ".join(map(str, default)) if isinstance(default, tuple) else default
-    shown = {None: "none", True: "yes", False: "no", "": "none"}.get(shown, shown)
-    how: dict[str, Any] = {"help": f"{help} (default: {shown})".replace("%", "%%")}
+    told = f"{help} (default: {_said(default)})"
+    how: dict[str, Any] = {"help": told.replace("%", "%%")}
     how["default"] = argparse.SUPPRESS  # what was not said is not there
     if field.type is bool:
         group.add_argument(*flags, action=argparse.BooleanOptionalAction, **how)
@@ -142,6 +144,14 @@ def _add(group: Any, field: Field, help: str, default: Any) -> None:
     if field.type is str and field.name not in _CHOICES:
         how["metavar"] = field.name.upper()
     group.add_argument(*flags, **how)
+
+
+def _said(value: Any) -> str:
+    """A value as it is typed."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    row = value if isinstance(value, tuple) else () if value is None else (value,)
+    return " ".join(map(str, row)) or "none"
 
 
 def _reader(kind: Any) -> Callable[[str], Any]:
@@ -186,7 +196,7 @@ def _presets() -> str:
         ]
         pairs += [(config.model, baseline.model, n) for n in _MODEL_HELP]
         told = [
-            f"--{n.replace('_', '-')} {getattr(mine, n)}"
+            f"{n.replace('_', '-')} {_said(getattr(mine, n))}"
             for mine, base, n in pairs
             if getattr(mine, n) != getattr(base, n)
         ]

@@ -6,14 +6,11 @@ preset "baseline".
 """
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Any
 
 from llmath.border import count, described, number, of_kind, positive
-from llmath.config import ModelConfig, RopeScaling
-from llmath.config import preset as shape
+from llmath.config import ModelConfig
 from llmath.optim import OPTIMIZERS
 from llmath.runtime import float_type
 from llmath.schedule import SCHEDULES
@@ -34,16 +31,6 @@ _BASELINE = ModelConfig(
     norm="layer",
     position="learned",
     mlp="gelu",
-)
-# About a million parameters in the manner of Llama; GGUF can say what it is.
-_BOOK = replace(
-    _BASELINE,
-    vocab_size=1024,
-    d_ff=352,
-    context_length=128,
-    norm="rms",
-    position="rope",
-    mlp="swiglu",
 )
 
 
@@ -198,7 +185,7 @@ class TrainConfig:
     keep_steps: tuple[int, ...] = _set(
         (),
         "run",
-        "steps whose weights stay for good, in the folder kept; 0 is the beginning",
+        "steps whose checkpoints stay for good; 0 is the beginning",
         later=True,
     )
 
@@ -236,8 +223,10 @@ class TrainConfig:
                 f"accumulate={self.accumulate} parts"
             )
         SCHEDULES[self.schedule](0, **self.falling)
-        _within(0, math.inf, weight_decay=self.weight_decay)
-        _within(0, math.inf, temperature=self.temperature)
+        number(weight_decay=self.weight_decay, temperature=self.temperature)
+        for name in ("weight_decay", "temperature"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is 0 or more, not {getattr(self, name)}")
         for name in ("betas", "keep_steps"):
             if not isinstance(getattr(self, name), tuple):
                 raise ValueError(
@@ -245,88 +234,3 @@ class TrainConfig:
                 )
         for step in self.keep_steps:
             count(0, keep_steps=step)
-
-
-def _within(low: float, high: float, **given: Any) -> None:
-    number(**given)
-    for name, x in given.items():
-        if not low <= x <= high or x == math.inf:
-            raise ValueError(f"{name} lies between {low} and {high}, not {x}")
-
-
-PRESETS: Mapping[str, TrainConfig] = MappingProxyType(
-    {
-        "baseline": TrainConfig(),
-        "book": TrainConfig(tokens="bpe", model=_BOOK, batch_size=16),
-        "tiny": TrainConfig(
-            tokens="bytes",
-            model=shape("tiny"),
-            steps=200,
-            warmup=20,
-            evaluate_every=100,
-        ),
-    }
-)
-
-
-def preset(name: str, **changes: Any) -> TrainConfig:
-    """A recipe by its name, or a variant of it: `preset("baseline", steps=500)`.
-
-    Unknown names and fields raise a ValueError that lists the known ones.
-    """
-    if not isinstance(name, str) or name not in PRESETS:
-        raise ValueError(f"no preset {name!r}; there is {', '.join(PRESETS)}")
-    known = [field.name for field in fields(TrainConfig)]
-    if unknown := changes.keys() - set(known):
-        raise ValueError(
-            f"a training run has no {', '.join(sorted(unknown))}; it has "
-            f"{', '.join(known)}"
-        )
-    return replace(PRESETS[name], **changes)
-
-
-def as_json(config: TrainConfig) -> dict[str, Any]:
-    """The configuration as JSON keeps it; `from_json` reads it back."""
-    return asdict(config) | {
-        f.name: list(getattr(config, f.name))
-        for f in fields(config)
-        if isinstance(getattr(config, f.name), tuple)
-    }
-
-
-def from_json(found: Any) -> TrainConfig:
-    """The configuration that `as_json` wrote.
-
-    Fields that are missing or unknown raise a ValueError that names them.
-    """
-    names = {f.name for f in fields(TrainConfig)}
-    if not isinstance(found, dict) or found.keys() != names:
-        there = set(found) if isinstance(found, dict) else set()
-        raise ValueError(
-            f"this describes no training run: it lacks {sorted(names - there)} and has "
-            f"no use for {sorted(there - names)}"
-        )
-    model = dict(found["model"])
-    if model.get("rope_scaling") is not None:
-        model["rope_scaling"] = RopeScaling(**model["rope_scaling"])
-    rows = {n: tuple(v) for n, v in found.items() if isinstance(v, list)}
-    return TrainConfig(**{**found, **rows, "model": ModelConfig(**model)})
-
-
-def changed(before: TrainConfig, now: TrainConfig) -> list[str]:
-    """What of a run that goes on would be learnt otherwise: `field: before, now`."""
-    told = []
-    for f in fields(TrainConfig):
-        old, new = getattr(before, f.name), getattr(now, f.name)
-        if f.metadata["later"] or old == new:
-            continue
-        if f.name != "model":
-            told.append(f"{f.name} was {old!r} and is now {new!r}")
-            continue
-        told += [
-            f"model.{g.name} was {getattr(old, g.name)!r} and is now "
-            f"{getattr(new, g.name)!r}"
-            for g in fields(ModelConfig)
-            if getattr(old, g.name) != getattr(new, g.name)
-        ]
-    return told

@@ -4,7 +4,7 @@ The gradient is the same in every case: what differs is the order in which it is
 up, and how much has to be kept meanwhile.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 
@@ -70,14 +70,15 @@ def in_parts(batch: Batch, parts: int) -> list[Batch]:
 
 
 @contextmanager
-def recomputing(blocks: Sequence[nn.Module]) -> Iterator[None]:
+def recomputing(blocks: Iterable[nn.Module]) -> Iterator[None]:
     """Within: a block keeps its input alone, and computes the rest again for gradients.
 
     Chen et al. 2016. The formulas run as they stand, the same twice, so that the
     gradient is the same; what autograd keeps shrinks to one (B, T, D) for each block.
 
-    What is no row of modules raises a ValueError.
+    What is no module raises a ValueError.
     """
+    blocks = list(blocks)
     for i, block in enumerate(blocks):
         of_kind(nn.Module, **{f"blocks[{i}]": block})
     with ExitStack() as stack:
