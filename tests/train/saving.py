@@ -65,7 +65,11 @@ def killed(folder: Path, chance: random.Random) -> dict[str, object]:
     os.close(hears)
     steps = [int(line) for line in heard.split(b"\n")[:-1]]
     half = len(list((folder / "checkpoints").glob("*.part")))
-    return {"steps": steps, "killed": os.WTERMSIG(status) == signal.SIGKILL, "half": half}
+    return {
+        "steps": steps,
+        "killed": os.WTERMSIG(status) == signal.SIGKILL,
+        "half": half,
+    }
 
 
 def main() -> None:

@@ -101,12 +101,12 @@ def test_resumed_is_uninterrupted(whole, small, tmp_path, stops):
 @pytest.mark.parametrize(
     "other",
     [
-        {"optimizer": "muon", "rule": "explicit"},
-        {"optimizer": "momentum", "lr": 0.1, "accumulate": 3},
+        {"optimizer": "muon", "momentum": 0.8},
+        {"optimizer": "nesterov", "lr": 0.1, "accumulate": 3, "rule": "explicit"},
         {"dtype": "bfloat16"},
         {"tokens": "bpe", "recompute": True, "schedule": "wsd", "decay": 4},
     ],
-    ids=["muon", "momentum", "bfloat16", "bpe"],
+    ids=["muon", "nesterov", "bfloat16", "bpe"],
 )
 def test_resumed_is_uninterrupted_for_others(small, tmp_path, other):
     model = replace(small.model, vocab_size=270)
@@ -252,9 +252,13 @@ def test_no_checkpoint_yet(small):
 
 def test_one_folder_one_run(small, tmp_path):
     train(replace(small, steps=4), folder=tmp_path)
-    with pytest.raises(ValueError, match=r"another run, saved up to step-00000004.*--re"):
+    with pytest.raises(
+        ValueError, match=r"another run, saved up to step-00000004.*--re"
+    ):
         Run(small, folder=tmp_path)
-    with pytest.raises(ValueError, match=r"other settings .*: lr was 0.001 and is now 1"):
+    with pytest.raises(
+        ValueError, match=r"other settings .*: lr was 0.001 and is now 1"
+    ):
         Run(replace(small, lr=1.0), folder=tmp_path, resume=True)
     with pytest.raises(ValueError, match=r"holds no run to go on with"):
         Run(small, folder=tmp_path / "none", resume=True)
@@ -283,14 +287,16 @@ def test_another_tokenizer_of_the_same_size(small, tmp_path, text_file):
     other = run.corpus.tokenizer.vocabulary[::-1]
     tokenizer = type(run.corpus.tokenizer)(list(other), [], pattern="gpt2")
     corpus = Corpus(run.corpus.train, run.corpus.validation, len(other), tokenizer)
-    with pytest.raises(ValueError, match="cannot go on: its tokenizer was '.*' and is"):
+    with pytest.raises(
+        ValueError, match=r"cannot go on: its tokenizer was '.*' and is"
+    ):
         Run(small, corpus=corpus, folder=folder, resume=True)
 
 
 def test_a_file_in_the_place_of_the_folder(small, tmp_path):
     (tmp_path / "file").write_text("")
     for path in (tmp_path / "file", tmp_path / "file" / "run"):
-        with pytest.raises(ValueError, match="cannot keep a run: .*Choose another"):
+        with pytest.raises(ValueError, match=r"cannot keep a run: .*Choose another"):
             Run(small, folder=path)
 
 
@@ -308,7 +314,7 @@ def test_a_damaged_checkpoint_is_passed_over(whole, small, tmp_path):
     for path in checkpoints(folder / "checkpoints"):
         path.write_bytes(b"")
     with (
-        pytest.raises(ValueError, match="none of the 2 checkpoints in .* is whole"),
+        pytest.raises(ValueError, match=r"none of the 2 checkpoints in .* is whole"),
         pytest.warns(UserWarning, match="is damaged"),
     ):
         Run(small, folder=folder, resume=True)

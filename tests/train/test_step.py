@@ -69,7 +69,9 @@ def test_accumulate_weighs_by_tokens():
     long, short = batch(3), batch(1, 5, seed=1)
     nats = [cross_entropy(model(x), y) * y.numel() for x, y in (long, short)]
     model.zero_grad()
-    assert accumulate(model, [long, short]).item() == pytest.approx((sum(nats) / 41).item())
+    assert accumulate(model, [long, short]).item() == pytest.approx(
+        (sum(nats) / 41).item()
+    )
     found = [p.grad.clone() for p in model.parameters()]
     model.zero_grad()
     (sum(nats) / 41).backward()

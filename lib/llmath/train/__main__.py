@@ -40,7 +40,8 @@ def _run(said: dict[str, Any]) -> int:
         how = {"folder": said["out"], "resume": said["resume"], "processes": processes}
         run = Run(config, **how)
         console = Console(run, quiet=said["quiet"] or not processes.first)
-        with closing(console), ending_by_signal(run.stop):
+        patient = processes.world > 1
+        with closing(console), ending_by_signal(run.stop, patient=patient):
             for record in run:
                 console.show(record)
         console.line(_farewell(run, said["out"]))

@@ -58,14 +58,18 @@ class Console:
 
 
 @contextmanager
-def ending_by_signal(stop: Callable[[], None]) -> Iterator[None]:
-    """Within: Ctrl-C and SIGTERM call `stop`; a second one ends the program at once."""
+def ending_by_signal(stop: Callable[[], None], *, patient: bool) -> Iterator[None]:
+    """Within: Ctrl-C and SIGTERM call `stop`; a second one ends the program at once.
+
+    Of several processes each is asked by the terminal and by torchrun: `patient` ones
+    take the second for the first, and torchrun ends them if they take too long.
+    """
     wanted = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.getsignal(number) for number in wanted}
 
     def asked(number: int, frame: FrameType | None) -> None:
         stop()
-        for other in wanted:
+        for other in () if patient else wanted:
             signal.signal(other, signal.SIG_DFL)
 
     for number in wanted:

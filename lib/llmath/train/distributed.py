@@ -93,7 +93,8 @@ def launched(device: str = "auto") -> Iterator[tuple[Processes, str]]:
             f"start several processes by torchrun"
         )
     rank, world, local = (_whole(name, told[name]) for name in _TOLD)
-    gpus = device in ("auto", "cuda") and torch.cuda.is_available()
+    asked = device == "auto" or device.startswith("cuda")
+    gpus = asked and torch.cuda.is_available()
     if gpus:
         torch.cuda.set_device(local)
     options: dict[str, Any] = {"rank": rank, "world_size": world}
