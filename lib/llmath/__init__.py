@@ -27,6 +27,7 @@ scaling/        ledgers: what a model holds, computes and keeps, counted part by
 interpret/      activations → measurements
 reference/      the same formulas in plain NumPy float64
 swap.py         a reader's function → a place in the running model
+train/          text → a trained model: the loop
 mistakes/       exercise → the right answer, and the usual wrong ones
 exercise.py     a reader's function → a verdict
 viz/            arrays → figures

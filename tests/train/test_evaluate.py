@@ -1,0 +1,85 @@
+"""The whole text, each token as much as any other; bits; samples; the peak"""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llmath.config import preset as shape
+from llmath.model import Transformer
+from llmath.scaling import mfu
+from llmath.train import Peak, Processes, bits_per, evaluate, find_peak, sample
+
+CONFIG = shape("tiny", vocab_size=11, d_model=8, n_heads=2, n_kv_heads=2, d_ff=16)
+
+
+@pytest.fixture(scope="module")
+def model():
+    made = Transformer(CONFIG, seed=1)
+    for p in made.parameters():
+        p.requires_grad_(False).mul_(5)  # far from uniform
+    return made.double()
+
+
+@settings(max_examples=12)
+@given(n=st.integers(9, 30), B=st.integers(1, 5), seed=st.integers(0, 99))
+def test_evaluate_is_the_mean_over_every_token(model, n, B, seed):
+    ids = np.random.default_rng(seed).integers(0, 11, n)
+    T, nats = 8, []
+    for t in range(1, n):
+        start = (t - 1) // T * T  # the window that id t is predicted in
+        log_p = model(torch.from_numpy(ids[None, start:t]))[0, -1].log_softmax(-1)
+        nats.append(-log_p[ids[t]].item())
+    assert evaluate(model, ids, T, B=B) == pytest.approx(np.mean(nats), abs=1e-12)
+
+
+def test_evaluate_in_two_processes_is_two_halves(model, monkeypatch):
+    ids = np.random.default_rng(0).integers(0, 11, 100)
+    shares = []
+    monkeypatch.setattr(Processes, "total", lambda self, x, device: shares.append(x))
+    for rank in (0, 1):
+        with pytest.raises(TypeError):  # the sum is left out here
+            evaluate(model, ids, 8, B=3, processes=Processes(rank, 2))
+    monkeypatch.undo()
+    assert sum(shares) / 99 == pytest.approx(evaluate(model, ids, 8), abs=1e-12)
+    assert min(shares) > 0
+
+
+def test_evaluate_of_a_uniform_model():
+    ids = np.arange(50) % 11
+    loss = evaluate(lambda x: torch.zeros(*x.shape, 11), ids, 8)
+    assert loss == pytest.approx(math.log(11), abs=1e-6)
+    assert bits_per(math.log(256), 10, 10) == pytest.approx(8)  # 256 equal bytes
+    assert bits_per(math.log(256), 10, 20) == pytest.approx(4)  # tokens of two bytes
+
+
+def test_evaluate_needs_a_window(model):
+    with pytest.raises(ValueError, match="8 ids are too few for a context of T=8"):
+        evaluate(model, np.arange(8), 8)
+
+
+def test_a_sample_goes_on_behind_the_context(model):
+    def drawn(n):
+        generator = torch.Generator().manual_seed(0)
+        return sample(model, [3], n, generator=generator)
+
+    text = drawn(150)  # the context is 128
+    assert len(text) == 151
+    assert text[0] == 3
+    assert text == drawn(300)
+    assert text[:100] == drawn(99)
+
+
+def test_a_measured_peak_is_no_less_than_what_was_reached():
+    peak = Peak(1e9, "measured")
+    slow = peak.utilisation(CONFIG, 8, 100.0)
+    assert slow == mfu(CONFIG, 100.0, T=8, peak=1e9)
+    assert peak.source == "measured"
+    assert peak.utilisation(CONFIG, 8, 1e9) == 1.0
+    assert peak.source == "reached"
+    found = find_peak(torch.device("cpu"), torch.float32)
+    assert found.source == "measured"
+    assert 1e8 < found.flops < 1e14
