@@ -1,7 +1,7 @@
-"""How soon another recipe is where the classic one ends: python benchmarks/time_to_loss.py
+"""How soon another recipe is where the classic one ends, in seconds and steps
 
-    python benchmarks/time_to_loss.py --threads 2      the table, results/time_to_loss.json
-    python benchmarks/time_to_loss.py --search         fewest steps for each recipe as well
+    python benchmarks/time_to_loss.py              the table, results/time_to_loss.json
+    python benchmarks/time_to_loss.py --search     fewest steps for each recipe as well
 
 The classic recipe of a small GPT is trained to its end, on the characters of
 Shakespeare; its loss on the whole validation text is the mark. The best recipe known
@@ -9,10 +9,10 @@ here, and the best with one choice at a time put back to the classic one, read t
 number of characters as each other. A recipe passes if it is at the mark or below in
 half the time.
 
-Every recipe is a list of flags of `python -m llmath.train`. Their runs advance in turns,
-a twentieth of the steps at a time, so that whatever else the machine is doing hits all
-of them. Seconds are those of updates alone: on one thread the processor's, which wait
-for nobody else, otherwise the clock's.
+Every recipe is a list of flags of `python -m llmath.train`. The runs advance in turns,
+a twentieth of their steps at a time, so that whatever else the machine is doing hits
+all of them. Seconds are those of updates alone: on one thread the processor's, which
+wait for nobody else, otherwise the clock's.
 """
 
 import argparse
