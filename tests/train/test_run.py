@@ -96,6 +96,11 @@ def test_resumed_is_uninterrupted(whole, small, tmp_path, stops):
     assert all(map(torch.equal, everything(run), everything(last)))
     assert told(folder) == told(whole[0])
     assert last.batches.state() == run.batches.state()
+    clock = [
+        line.get("seconds", 0.0) for line in read_metrics(folder / "metrics.jsonl")
+    ]
+    clock = [seconds for seconds in clock if seconds]  # not of the lines of a beginning
+    assert clock == sorted(clock)  # the clock goes on too
 
 
 @pytest.mark.parametrize(
@@ -287,9 +292,7 @@ def test_another_tokenizer_of_the_same_size(small, tmp_path, text_file):
     other = run.corpus.tokenizer.vocabulary[::-1]
     tokenizer = type(run.corpus.tokenizer)(list(other), [], pattern="gpt2")
     corpus = Corpus(run.corpus.train, run.corpus.validation, len(other), tokenizer)
-    with pytest.raises(
-        ValueError, match=r"cannot go on: its tokenizer was '.*' and is"
-    ):
+    with pytest.raises(ValueError, match=r"cannot go on: its tokenizer was '.*' and"):
         Run(small, corpus=corpus, folder=folder, resume=True)
 
 
