@@ -76,7 +76,7 @@ def test_the_tokenizer_imports_no_more_than_how_files_are_written():
 def test_what_needs_no_torch_imports_none():
     """Tokenizer, configuration, ledgers and the reference serve without PyTorch."""
     names = ["notation", "config", "runtime", "tokenizer", "scaling", "mistakes"]
-    names += ["reference.attention"]
+    names += ["reference.attention", "reference.model"]
     code = f"""
 import sys
 sys.modules["torch"] = None  # makes `import torch` fail

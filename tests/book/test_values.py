@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 from functools import cache
 
@@ -12,8 +13,11 @@ import pytest
 import torch
 from playwright.sync_api import Locator
 
+from compared import choose_mask, compare_lab, compare_playground, press
+from llmath import interpret
 from llmath.pretrained import load
 from llmath.probe import record
+from llmath.viz import MaskPlayground
 from pages import figures_of, name
 from visits import Visit
 
@@ -127,6 +131,44 @@ def test_explorer_tells_what_is_pointed_at(page, place, way, width, open_page):
             assert abs(float(words[3]) - maps[query, key]) <= SHOWN
 
 
+LABORATORY = (  # width, τ, σ, keys, root
+    (64, 1.0, 1.0, 64, True), (64, 1.0, 1.0, 64, False), (1024, 1.0, 1.0, 64, False),
+    (1024, 4.0, 0.25, 16, True), (1, 0.25, 2.0, 4, True), (16, 0.5, 0.125, 16, False),
+)  # fmt: skip
+
+
+@on_every("softmax_lab")
+def test_laboratory_shows_what_the_library_measures(page, place, open_page):
+    with open_page(page) as visit:
+        figure = visit.figure(place)
+        grid = state(visit, place)["grid"]
+        for chosen in LABORATORY:
+            compare_lab(figure, chosen, heads=grid["heads"], seed=grid["seed"])
+
+
+MASKS = (
+    {}, {"positions": True}, {"mask": "none"}, {"mask": "none", "positions": True},
+    {"mask": "window", "window": 3}, {"mask": "prefix", "prefix": 4, "positions": True},
+    {"mask": "padding", "pad": 2},
+)  # fmt: skip
+
+
+@on_every("mask_playground")
+def test_playground_shows_what_the_library_computes(page, place, open_page):
+    """From the model's own queries, keys and values, read here and now."""
+    with open_page(page) as visit:
+        figure = visit.figure(place)
+        about = state(visit, place)["about"]
+        layer, head, text = re.match(r".* head (\d+)\.(\d+) on “(.+)”", about).groups()
+        model = load("smollm2-135m")
+        own = MaskPlayground.from_model(*model, text, layer=int(layer), head=int(head))
+        for chosen in MASKS:
+            choose_mask(figure, **chosen)
+            for name in ("Reverse", "Shuffle"):
+                press(figure, name)
+                compare_playground(figure, own, **chosen)
+
+
 @on_every("frames")
 def test_slider_shows_each_frame(page, place, open_page):
     """The picture in the page is the one drawn beforehand for the slider's place."""
@@ -215,3 +257,153 @@ def test_plot_menus_change_it(page, place, open_page):
                 take(figure, menu, entry)
             assert len(pictures) > count
         assert visit.errors == []
+
+
+GRAMMAR = {  # what the table of heads calls a role: the library's name for it
+    "subject – verb": "subject_verb",
+    "adjective – noun": "adjective_noun",
+    "coreference": "coreference",
+}
+PLACES = {
+    "previous token": interpret.previous_token_score,
+    "first token": interpret.sink_score,
+}
+
+
+@cache
+def grammar(name: str) -> list[np.ndarray]:
+    """Score, ends of the interval, baselines of every head, computed here and now."""
+    model, tokenizer = load("smollm2-135m")
+    role = interpret.role(name)
+    with torch.no_grad():
+        table = interpret.head_table(model, tokenizer, role.halves()[1], role.controls)
+    columns = ("weight", "weight_low", "weight_high", "distractor", "control_weight")
+    found = [np.asarray(getattr(table, column)) for column in columns]
+    even = np.full_like(found[0], table.chance_weight)
+    return [*found, np.asarray(table.offset), even]
+
+
+@cache
+def scored(name: str) -> np.ndarray:
+    """A score of place (L H), over the sentences in which no role is."""
+    roles = [interpret.role(n) for n in ("adjective_noun", "coreference")]
+    texts = [s.text for role in roles for s in role.controls if s.row % 4 in (1, 3)]
+    each = [PLACES[name](torch.tensor(weights(t)[:, None]), start=4) for t in texts]
+    return torch.cat(each, dim=1).mean(1).numpy()
+
+
+def signed(text: str) -> list[float]:
+    """All numbers of a text, whose minus is a sign and no hyphen."""
+    return [float(x) for x in re.findall(r"-?\d+\.\d+", text.replace("−", "-"))]
+
+
+def packed(role: dict, heads: int) -> list[np.ndarray]:
+    """What the page holds of a role, in the order of `grammar`: each (L H)."""
+    columns = [role["score"], role.get("low"), role.get("high")]
+    columns += role["baselines"].values()
+    raw = [base64.b64decode(c["$b64"]) for c in columns if c is not None]
+    return [np.frombuffer(b, "<i2").reshape(-1, heads) / 32767 for b in raw]
+
+
+@on_every("head_roles")
+def test_head_roles_carry_the_librarys_scores(page, place, open_page):
+    with open_page(page) as visit:
+        given = state(visit, place)
+    roles = {role["name"]: role for role in given["roles"]}
+    for called, known in GRAMMAR.items():
+        found = packed(roles[called], given["heads"])
+        for column, expected in zip(found, grammar(known), strict=True):
+            np.testing.assert_allclose(column, expected, atol=STORED)
+    for called in PLACES:
+        found = packed(roles[called], given["heads"])[0]
+        np.testing.assert_allclose(found, scored(called), atol=STORED)
+
+
+@on_every("head_roles")
+def test_head_roles_say_the_librarys_scores(page, place, open_page):
+    """Of a few heads: three decimals to read, four in titles and for screen readers."""
+    with open_page(page) as visit:
+        figure, given = visit.figure(place), state(visit, place)
+        for index, called in enumerate(role["name"] for role in given["roles"]):
+            if called not in GRAMMAR:
+                continue
+            figure.locator("select").first.select_option(str(index))
+            own, low, high, *baselines = grammar(GRAMMAR[called])
+            for at in HEADS:
+                cell = figure.locator(".heads [role=gridcell]").nth(
+                    at[1] * given["layers"] + at[0]
+                )
+                cell.dispatch_event("pointerover")
+                rest = [x for b in baselines for x in (b[at], own[at] - b[at])]
+                expected = [own[at], low[at], high[at], *rest]
+                label = cell.get_attribute("aria-label")
+                assert signed(label) == pytest.approx([own[at]], abs=SHOWN)
+                cells = figure.locator(".roles-one td[title]").evaluate_all(
+                    "cells => cells.map(c => [c.title, c.textContent])"
+                )
+                told, read = (signed(" ".join(c)) for c in zip(*cells, strict=True))
+                assert told == pytest.approx(expected, abs=SHOWN)
+                assert read == pytest.approx(expected, abs=5e-4 + SHOWN)
+
+
+@cache
+def looked_up(layer: int, head: int, word: str, text: str) -> dict[str, np.ndarray]:
+    """One query's scores, weights and output, and the values that it may see."""
+    model, tokenizer = load("smollm2-135m")
+    ids = tokenizer.encode(text)
+    place = [t.strip() for t in map(tokenizer.decode, ([i] for i in ids))].index(word)
+    names = {n: f"blocks.{layer}.attn.{n}" for n in ("scores", "pattern", "z", "v")}
+    with torch.no_grad(), record(model, *names.values()) as acts:
+        model(torch.tensor([ids]), impl="explicit")
+    found = {n: acts[name][0].double().numpy() for n, name in names.items()}
+    group = head // (len(found["z"]) // len(found["v"]))  # shared value heads
+    seen = slice(place + 1)
+    return {
+        "scores": found["scores"][head, place, seen],
+        "weights": found["pattern"][head, place, seen],
+        "output": found["z"][head, place],
+        "values": found["v"][group, seen],
+    }
+
+
+def rows_of(figure: Locator, selector: str) -> list[list[float]]:
+    """The numbers of the first such table, row by row, without the row's name."""
+    rows = figure.locator(selector).first.locator("tbody tr")
+    cells = "rows => rows.map(r => [...r.querySelectorAll('td')].map(c => c.innerText))"
+    return [signed(" ".join(row)) for row in rows.evaluate_all(cells)]
+
+
+@on_every("online_softmax")
+@pytest.mark.parametrize("shift", [0, 50])
+def test_online_softmax_says_what_the_model_computes(page, place, open_page, shift):
+    """At every step m, ℓ and O of the keys so far; at the end the model's output."""
+    with open_page(page) as visit:
+        figure, given = visit.figure(place), state(visit, place)
+        source = re.match(
+            r"Head (\d+)\.(\d+), query “(.+)” of “(.+)”$", given["source"]
+        )
+        assert source, given["source"]
+        layer, head, word, text = source.groups()
+        known = looked_up(int(layer), int(head), word, text)
+        scores, size = known["scores"] + shift, len(known["scores"])
+        read, added = figure.locator("input[type=range]").all()
+        added.fill(str(shift))
+        for step in range(1, math.ceil(size / given["chunk"]) + 1):
+            read.fill(str(step))
+            n = min(step * given["chunk"], size)
+            e = np.exp(scores[:n] - scores[:n].max())
+            o = e @ known["values"][:n]
+            m_row, _, l_row, o_row = rows_of(figure, ".online-state")
+            after = [row[-1] for row in (m_row, l_row, o_row)]
+            expected = [scores[:n].max(), e.sum(), o[0]]
+            assert after == pytest.approx(expected, abs=SHOWN)
+            keys = rows_of(figure, ".online-keys")
+            found = np.array(keys[:n])
+            columns = np.stack([scores[:n], e, e / e.sum()], axis=1)
+            np.testing.assert_allclose(found, columns, atol=SHOWN)
+            entries = signed(figure.locator(".online-entries").text_content())
+            np.testing.assert_allclose(
+                entries, (o / e.sum())[: len(entries)], atol=SHOWN
+            )
+        np.testing.assert_allclose(found[:, 2], known["weights"], atol=SHOWN)
+        np.testing.assert_allclose(entries, known["output"][: len(entries)], atol=SHOWN)

@@ -60,6 +60,16 @@ def test_nesterov_by_hand():
     assert close(theta, -0.15 - 0.325)
 
 
+def test_nesterov_looks_ahead():
+    """Sutskever's v = μ v − η ∇f(φ + μ v), φ = φ + v; here θ = φ + μ v. f = 3/2 x²"""
+    theta, b, phi, v = number(1.0), number(0.0), 1.0, 0.0
+    for _ in range(10):
+        nesterov_update(theta, 3 * theta, b, lr=0.1, momentum=0.5)
+        v = 0.5 * v - 0.1 * 3 * (phi + 0.5 * v)
+        phi += v
+        assert close(theta, phi + 0.5 * v)
+
+
 def test_adam_by_hand():
     """With β₁ = 1/2, β₂ = 3/4 and the gradients 2 and −4, ε = 1:
 

@@ -51,12 +51,11 @@ def test_singular_values_follow_the_polynomial(shape):
 @given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 9))
 def test_the_quintic_brings_singular_values_near_one(rows, columns, seed):
     g = drawn(rows, columns, seed=seed)
-    before = torch.linalg.svdvals(g) / g.norm()
-    after = torch.linalg.svdvals(orthogonalize(g))
+    U, before, Vh = torch.linalg.svd(g / g.norm(), full_matrices=False)
+    after = (U.T @ orthogonalize(g) @ Vh.T).diagonal()
     far_enough = before > 0.01
-    near = (after > 0.67) & (after < 1.14)
-    assert near[far_enough].all()
-    assert (after < 1.14).all()
+    assert ((after > 0.68) & (after < 1.14))[far_enough].all()
+    assert (after < 1.21).all()  # reached from 0.004
 
 
 def test_where_the_quintic_sends_a_singular_value():

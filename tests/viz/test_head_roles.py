@@ -28,8 +28,15 @@ def table(tmp_path_factory) -> str:
     return page.as_uri()
 
 
+SHOWN = 5e-4 + 2e-5  # three decimals of what is stored; the titles have four
+
+
 def number(text: str) -> float:
     return float(text.split()[-1].replace("−", "-"))
+
+
+def numbers(text: str) -> list[float]:
+    return [number(part) for part in text.split(" to ") for part in part.split()]
 
 
 def test_packing_by_hand():
@@ -127,18 +134,21 @@ def test_every_cell_says_its_score(open_page, table, name):
         assert label.startswith(f"layer {layer}, head {head}: ")
         assert number(label) == pytest.approx(own, abs=1e-4)
         rows = figure.locator(".roles-one tbody tr").all_inner_texts()
-        assert number(rows[0]) == pytest.approx(own, abs=1e-4)
+        expected = [own]
         if "low" in given:
-            ends = rows[1].split("\t")[1].split(" to ")
-            expected = [given[end][layer, head] for end in ("low", "high")]
-            assert [float(x) for x in ends] == pytest.approx(expected, abs=1e-4)
+            expected += [given[end][layer, head] for end in ("low", "high")]
         for row, (text, values) in zip(
             rows[2:], given.get("baselines", {}).items(), strict=True
         ):
-            said, value, rest = row.split("\t")
-            assert said == text
-            assert number(value) == pytest.approx(values[layer, head], abs=1e-4)
-            assert number(rest) == pytest.approx(own - values[layer, head], abs=1e-4)
+            assert row.split("\t")[0] == text
+            expected += [values[layer, head], own - values[layer, head]]
+        shown = [x for row in rows for x in numbers(" ".join(row.split("\t")[1:]))]
+        assert shown == pytest.approx(expected, abs=SHOWN)
+        titles = figure.locator(".roles-one td[title]").evaluate_all(
+            "cells => cells.map(cell => cell.title)"
+        )
+        told = [x for title in titles for x in numbers(title)]
+        assert told == pytest.approx(expected, abs=1e-4)
 
 
 def test_the_best_by_what_is_left(open_page, table):
@@ -151,7 +161,7 @@ def test_the_best_by_what_is_left(open_page, table):
         names = [f"{i // HEADS}.{i % HEADS}" for i in order]
         assert figure.locator(".roles-best b").all_inner_texts() == names
         found = figure.locator(".roles-best span:last-child").all_inner_texts()
-        assert [number(t) for t in found] == pytest.approx(left.flat[order], abs=1e-4)
+        assert [number(t) for t in found] == pytest.approx(left.flat[order], abs=SHOWN)
         assert f"head {names[0]} has the highest score" in (
             figure.locator(".roles-words").inner_text()
         )
@@ -199,3 +209,22 @@ def test_an_address_chooses_role_baseline_and_head(open_page, table):
     assert figure.locator(".roles-words").inner_text().startswith("Noun, n = 42: head")
     assert figure.locator(".detail-title strong").inner_text() == "Head 3.2"
     assert figure.locator("select").nth(1).input_value() == "2"
+
+
+def test_shades_say_where_the_map_goes_on(open_page, tmp_path):
+    """On a phone 30 layers do not fit; and the role's meaning is under its name."""
+    wide = {"previous": role(0, (30, 9), note="from a token to the one before")}
+    page = static_page.write_page(tmp_path, lambda: HeadRoles(wide, layer=0, head=0))
+    figure = open_page(to=page.as_uri(), width=390).locator(".head-roles")
+    words = figure.inner_text()
+    assert words.index("Role") < words.index("to the one before") < words.index("n = ")
+    more = figure.locator(".heads-edges")
+    assert more.get_attribute("data-more") == "right"
+    for left, said in ((200, "left right"), (10_000, "left")):
+        figure.locator(".heads-scroll").evaluate(
+            "(s, x) => { s.scrollLeft = x; }", left
+        )
+        figure.page.wait_for_function(
+            "([box, said]) => box.dataset.more === said",
+            arg=[more.element_handle(), said],
+        )

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
-import numpy as np
 import pytest
 
+import compared
 import static_page
+from compared import choose_mask, compare_playground, press
 from samples import playground
 
-SHOWN = 1e-4
 WORDS = ["The", "dog", "chased", "a", "small", "cat"]
 STATES = [
     {"mask": "none"}, {"mask": "causal"}, {"mask": "causal", "positions": True},
@@ -39,51 +37,19 @@ def play(open_page, alone):
     return open_page(to=alone).locator(".mask-playground")
 
 
-def press(play, name):
-    play.get_by_role("button", name=name).click()
-
-
 def order(play):
-    words = play.locator(".shelf button").all_inner_texts()
-    return "".join(str(WORDS.index(w)) for w in words)
-
-
-def choose(play, mask="causal", positions=False, **more):
-    play.locator("label", has_text="Mask").locator("select").select_option(mask)
-    play.locator("input[type=checkbox]").set_checked(positions)
-    if "pad" in more:
-        play.get_by_label("padding is").select_option(str(more["pad"]))
-    for name in {"window", "prefix"} & set(more):
-        play.get_by_label(f"{name} of").fill(str(more[name]))
+    return compared.order(play, WORDS)
 
 
 def compare(play, **state):
-    """All that is shown against `shown`, in the order that the page has now."""
-    expected = playground(order=order(play), **state).shown()
-    cells = play.locator(".weights [role=gridcell]").evaluate_all(
-        "all => all.map((cell) => cell.ariaLabel)"
-    )
-    hidden = np.array([text.endswith("masked") for text in cells])
-    weights = [0.0 if m else float(re.search(r"[\d.]+$", text)[0])
-               for text, m in zip(cells, hidden, strict=True)]  # fmt: skip
-    np.testing.assert_allclose(weights, expected.weights.ravel(), atol=SHOWN)
-    assert np.array_equal(hidden, expected.weights.ravel() == 0)
-    outputs = play.locator(".results .strip i").evaluate_all(
-        "all => all.map((cell) => +cell.title)"
-    )
-    np.testing.assert_allclose(outputs, expected.outputs.ravel(), atol=SHOWN)
-    changes = play.locator(".results td:last-child").all_inner_texts()
-    np.testing.assert_allclose([float(c) for c in changes], expected.change, atol=SHOWN)
-    words = play.locator(".play-words").inner_text()
-    assert f"{expected.pairs} of 36 pairs" in words
-    return words, expected
+    return compare_playground(play, playground(), **state)
 
 
 def test_numbers_are_the_librarys(play):
     for state in STATES:
         press(play, "Reverse")
         press(play, "First order")
-        choose(play, **state)
+        choose_mask(play, **state)
         compare(play, **state)
         for name in ("Reverse", "Shuffle", "Shuffle"):
             press(play, name)
@@ -180,7 +146,7 @@ def test_tokens_by_finger_are_dragged(open_page, alone):
 def test_only_the_masks_own_control_is_there(play):
     for mask, own in (("none", None), ("causal", None), ("window", "window of"),
                       ("prefix", "prefix of"), ("padding", "padding is")):  # fmt: skip
-        choose(play, mask)
+        choose_mask(play, mask=mask)
         seen = [name for name in ("window of", "prefix of", "padding is")
                 if play.get_by_label(name, exact=False).is_visible()]  # fmt: skip
         assert seen == ([own] if own else [])

@@ -7,21 +7,35 @@
 corpora.py      texts: a pinned one, or any file in UTF-8
 stored.py       text → ids on disk, mapped into memory when they are read
 batches.py      ids → (x, y): at random to learn from, all in order to be judged by
+sources.py      states → symbols: a language whose every probability is known
+languages.py    rules → sources: three languages whose entropy is known exactly
 """
 
 from llmath.data.batches import Batches, random_batch, split, windows
 from llmath.data.corpora import bridge, read_text, shakespeare
+from llmath.data.languages import (
+    centre_embedding,
+    markov_chain,
+    stationary,
+    zipf_facts,
+)
+from llmath.data.sources import Source
 from llmath.data.stored import encode_to_file, fingerprint, load_ids
 
 __all__ = [
     "Batches",
+    "Source",
     "bridge",
+    "centre_embedding",
     "encode_to_file",
     "fingerprint",
     "load_ids",
+    "markov_chain",
     "random_batch",
     "read_text",
     "shakespeare",
     "split",
+    "stationary",
     "windows",
+    "zipf_facts",
 ]

@@ -31,10 +31,9 @@ def parameter_groups(
 ) -> list[dict[str, Any]]:
     """Two groups: matrices, which decay, and vectors, which do not.
 
-    A matrix times a number is undone by the norm behind it, so that decay only sets how
-    fast it turns; gains and biases have no such freedom. Every parameter that is
-    trained is in one group, and a table that two layers share is there once. A model
-    without parameters to train raises a ValueError.
+    Decay draws towards zero, which is where a matrix does nothing; a gain does nothing
+    at 1. Every parameter that is trained is in one group, and a table that two layers
+    share is there once. A model without parameters to train raises a ValueError.
     """
     matrices, vectors = _split(_trained(model))
     both = ((matrices, weight_decay), (vectors, 0.0))

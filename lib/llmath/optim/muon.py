@@ -20,7 +20,8 @@ class Muon(Optimizer):
     Muon is for the matrices inside of the model. Tables of embeddings, the head, and
     vectors go into a group with rule="adamw" and a rate of its own: `make_optimizer`
     tells them apart. `dtype` is that of the products in `orthogonalize`; bfloat16 is
-    what a GPU is fast in. With impl="fused" matrices of one shape go through together.
+    what a GPU is fast in. With impl="fused" matrices of one shape go through together,
+    in fewer and larger calls: for a GPU; a processor is slower so.
 
     A muon group with what is no matrix, an unknown rule or scaling, rates that are not
     positive and other numbers out of range raise a ValueError.

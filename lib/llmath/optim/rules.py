@@ -28,8 +28,8 @@ def sgd_update(
     """
     check_tensors(theta=theta, g=g)
     check_numbers(lr=lr, weight_decay=weight_decay)
-    g = g + weight_decay * theta  # g_t ← g_t + λ θ_{t−1}
-    return theta.sub_(lr * g)  # θ_t = θ_{t−1} − η g_t
+    g = g.add(theta, alpha=weight_decay)  # g_t ← g_t + λ θ_{t−1}
+    return theta.sub_(g, alpha=lr)  # θ_t = θ_{t−1} − η g_t
 
 
 @torch.no_grad()
@@ -55,10 +55,10 @@ def momentum_update(
     check_tensors(theta=theta, g=g, b=b)
     check_numbers(step=step, lr=lr, weight_decay=weight_decay)
     check_numbers(momentum=momentum, dampening=dampening)
-    g = g + weight_decay * theta  # g_t ← g_t + λ θ_{t−1}
+    g = g.add(theta, alpha=weight_decay)  # g_t ← g_t + λ θ_{t−1}
     taken = 1.0 if step == 1 else 1 - dampening
-    b.mul_(momentum).add_(taken * g)  # b_t = μ b_{t−1} + (1 − δ) g_t
-    return theta.sub_(lr * b)  # θ_t = θ_{t−1} − η b_t
+    b.mul_(momentum).add_(g, alpha=taken)  # b_t = μ b_{t−1} + (1 − δ) g_t
+    return theta.sub_(b, alpha=lr)  # θ_t = θ_{t−1} − η b_t
 
 
 @torch.no_grad()
@@ -73,16 +73,17 @@ def nesterov_update(
 ) -> Float[Tensor, "*shape"]:
     """b_t = μ b_{t−1} + g_t,  θ_t = θ_{t−1} − η (g_t + μ b_t)   {eq:nesterov}
 
-    Nesterov 1983, in the form of Sutskever et al. 2013, §2.1: it looks ahead, to
-    the momentum that the next step would have if the gradient stayed the same.
+    Nesterov 1983; Sutskever et al. 2013, §2.1. Here θ is the point that looks ahead, at
+    which the gradient is taken (Bengio et al. 2013, §3.5).
 
     Tensors that differ in shape and numbers out of range raise a ValueError.
     """
     check_tensors(theta=theta, g=g, b=b)
     check_numbers(lr=lr, momentum=momentum, weight_decay=weight_decay)
-    g = g + weight_decay * theta  # g_t ← g_t + λ θ_{t−1}
+    g = g.add(theta, alpha=weight_decay)  # g_t ← g_t + λ θ_{t−1}
     b.mul_(momentum).add_(g)  # b_t = μ b_{t−1} + g_t
-    return theta.sub_(lr * (g + momentum * b))  # θ_t = θ_{t−1} − η (g_t + μ b_t)
+    ahead = g.add(b, alpha=momentum)  # g_t + μ b_t
+    return theta.sub_(ahead, alpha=lr)  # θ_t = θ_{t−1} − η (g_t + μ b_t)
 
 
 @torch.no_grad()
@@ -111,7 +112,7 @@ def adam_update(
     check_tensors(theta=theta, g=g, **remembered)
     check_numbers(step=step, lr=lr, eps=eps, weight_decay=weight_decay)
     check_numbers(beta1=beta1, beta2=beta2)
-    g = g + weight_decay * theta  # g_t ← g_t + λ θ_{t−1}
+    g = g.add(theta, alpha=weight_decay)  # g_t ← g_t + λ θ_{t−1}
     m.lerp_(g, 1 - beta1)  # m_t = β₁ m_{t−1} + (1 − β₁) g_t
     v.lerp_(g * g, 1 - beta2)  # v_t = β₂ v_{t−1} + (1 − β₂) g_t²
     if v_max is not None:

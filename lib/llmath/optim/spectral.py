@@ -90,7 +90,7 @@ def muon_update(
     u = torch.lerp(g, b, momentum)  # u_t = (1 − μ) g_t + μ b_t
     O = orthogonalize(u, steps=steps, dtype=dtype)  # noqa: E741  # O_t ≈ U Vᵀ
     theta.mul_(1 - lr * weight_decay)  # θ ← (1 − η λ) θ_{t−1}
-    return theta.sub_(lr * s * O)  # θ_t = θ − η s O_t
+    return theta.sub_(O, alpha=lr * s)  # θ_t = θ − η s O_t
 
 
 def step_scale(theta: Tensor, scaling: str) -> float:

@@ -91,7 +91,7 @@ function render({ model, el }) {
   });
   const onlyText = make("span");
   const all = attention_overview({
-    layers, heads, choose: (l, h) => set({ layer: l, head: h }),
+    layers, heads, life, choose: (l, h) => set({ layer: l, head: h }),
   });
   const title = make("strong"), place = make("span");
   const summary = make("p", { role: "status" });

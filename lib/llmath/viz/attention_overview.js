@@ -2,7 +2,7 @@
 // All heads at once: one canvas holds the pictures, buttons over it choose a head.
 const GAP = 2;                                        // px between two pictures
 
-function overview({ layers, heads, choose }) {
+function overview({ layers, heads, choose, life }) {
   const { make } = kit;
   const canvas = make("canvas", { "aria-hidden": "true" });
   const grid = make("div", {
@@ -81,7 +81,8 @@ function overview({ layers, heads, choose }) {
   }
 
   const element = make("div", { class: "heads-box" },
-    make("div", { class: "heads-axis", "aria-hidden": "true" }, "layer →"), scroller);
+    make("div", { class: "heads-axis", "aria-hidden": "true" }, "layer →"),
+    kit.edges(scroller, life));
   return { element, select, paint };
 }
 

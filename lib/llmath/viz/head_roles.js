@@ -3,7 +3,9 @@
 const BEST = 10;
 const STEPS = 32767;                                  // head_roles.py packs by these
 const LIMITS = [0.05, 0.1, 0.2, 0.5, 1, 2];           // ends of the scale of colours
-const number = (x) => x.toFixed(4).replace(/^-(?=.*[1-9])/, "−").replace(/^-/, "");
+const number = (x, digits = 3) =>
+  x.toFixed(digits).replace(/^-(?=.*[1-9])/, "−").replace(/^-/, "");
+const exact = (x) => number(x, 4);                     // for those who ask: as a title
 
 function unpack({ buffer, byteOffset, byteLength }) {
   const view = new DataView(buffer, byteOffset, byteLength);
@@ -91,7 +93,8 @@ function render({ model, el }) {
   const listTitle = make("p", { class: "roles-head" });
   const note = make("p", { class: "roles-note" });
 
-  const interval = (i) => (role.low ? `${number(role.low[i])} to ${number(role.high[i])}` : "");
+  const interval = (i, said = number) =>
+    (role.low ? `${said(role.low[i])} to ${said(role.high[i])}` : "");
   const what = () => (minus ? `score minus ${role.baselines[minus - 1][0]}` : "score");
   const scale = () => LIMITS.find((end) => values.every((v) => Math.abs(v) <= end + 1e-9));
 
@@ -100,14 +103,16 @@ function render({ model, el }) {
     title.textContent = `Head ${label(i)}`;
     rank.textContent = `layer ${Math.floor(i / heads)}, head ${i % heads}: ` +
       `number ${order.indexOf(i) + 1} of ${layers * heads}`;
-    const line = (name, value, rest) => make("tr", {}, make("th", { scope: "row" }, name),
-      make("td", {}, value), make("td", {}, rest));
+    const cell = (x) => make("td", { title: exact(x) }, number(x));
+    const line = (name, ...cells) =>
+      make("tr", {}, make("th", { scope: "row" }, name), ...cells);
     rows.replaceChildren(
-      line("score", number(role.score[i]), ""),
-      ...(role.low ? [make("tr", {}, make("th", { scope: "row" }, "its interval"),
-        make("td", { colspan: 2, class: "roles-interval" }, interval(i)))] : []),
+      line("score", cell(role.score[i]), make("td")),
+      ...(role.low ? [line("its interval", make("td", {
+        colspan: 2, class: "roles-interval", title: interval(i, exact),
+      }, interval(i)))] : []),
       ...role.baselines.map(([name, v]) =>
-        line(name, number(v[i]), number(role.score[i] - v[i]))));
+        line(name, cell(v[i]), cell(role.score[i] - v[i]))));
     link.textContent = `Open head ${label(i)} in the attention explorer`;
     link.href = `${model.get("explorer")}?layer=${Math.floor(i / heads)}&head=${i % heads}`;
   }
@@ -120,6 +125,7 @@ function render({ model, el }) {
       name.textContent = label(i);
       bar.style.width = `${Math.max(0, (100 * values[i]) / end)}%`;
       value.textContent = number(values[i]);
+      value.title = exact(values[i]);
     });
   }
 
@@ -135,7 +141,7 @@ function render({ model, el }) {
       const share = signed ? 0.5 + values[i] / (2 * end) : values[i] / end;
       cell.style.background = kit.colour(share, map);
       cell.setAttribute("aria-label", `layer ${Math.floor(i / heads)}, head ${i % heads}: ` +
-        number(values[i]));
+        exact(values[i]));
     });
     roleBox.value = model.get("role");
     minusBox.replaceChildren(make("option", { value: 0 }, "nothing"),
@@ -151,6 +157,7 @@ function render({ model, el }) {
       `n = ${role.n}: head ${label(first)} has the highest ${what()}, ` +
       `${number(values[first])}${ends && !minus ? ` (interval ${ends})` : ""}.`;
     note.textContent = role.note;
+    note.hidden = !roles.some((r) => r.note);
     mark();
   }
 
@@ -177,10 +184,11 @@ function render({ model, el }) {
   },
   make("div", { class: "viz-bar" }, make("label", {}, "Role", roleBox),
     make("label", {}, "minus baseline", minusBox)),
-  summary,
+  note, summary,
   make("div", { class: "heads-box" },
-    make("div", { class: "heads-axis", "aria-hidden": "true" }, "layer →"), scroller, legend),
-  make("div", { class: "roles-columns" }, one, make("div", {}, listTitle, list)), note);
+    make("div", { class: "heads-axis", "aria-hidden": "true" }, "layer →"),
+    kit.edges(scroller, life), legend),
+  make("div", { class: "roles-columns" }, one, make("div", {}, listTitle, list)));
   el.append(figure);
   life.resize(scroller, () => {
     const least = matchMedia("(pointer: coarse)").matches ? 26 : 20;

@@ -96,4 +96,17 @@ function roving(grid, at, rows, columns) {
   return stop;
 }
 
-export default { make, draw, id, levels, colour, lifetime, roving };
+/** A box around what scrolls sideways, with shades at the ends where there is more. */
+function edges(scroller, life) {
+  const box = make("div", { class: "heads-edges" }, scroller);
+  const mark = () => {
+    const at = scroller.scrollLeft, end = scroller.scrollWidth - scroller.clientWidth;
+    box.dataset.more = [at > 1 && "left", at < end - 1 && "right"].filter(Boolean).join(" ");
+  };
+  scroller.addEventListener("scroll", mark, { passive: true });
+  life.resize(scroller, mark);
+  life.resize(scroller.firstElementChild, mark);
+  return box;
+}
+
+export default { make, draw, id, levels, colour, lifetime, roving, edges };

@@ -1,6 +1,6 @@
 /* global kit */
 // Scores, weights, entropy and gradients of random lookups: Python measured every state.
-const MARKS = [["median", "●"], ["mean", "◆"], ["99 %", "❙"]];
+const MARKS = [["median", "●"], ["mean", "◆"], ["99th percentile", "❙"]];
 const RANGE = [-8, 3];                                // of the gradients, powers of ten
 const TINY = 1e-12;                                   // below it float64 rounds
 const PER_STATE = 8;                                  // numbers for each count of keys
@@ -109,7 +109,7 @@ function table() {
     make("caption", {}, "Length of the gradient of ℒ = Σ gⱼ pⱼ, as chosen"),
     make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "with respect to"),
       ...MARKS.map(([name, shape]) => make("th", { scope: "col" },
-        make("span", { "aria-hidden": "true" }, `${shape} `), name)))),
+        make("span", { "aria-hidden": "true" }, `${shape}\u00a0`), name)))),
     make("tbody", {}, ...cells.map(([name, row], i) => make("tr", {},
       make("th", { scope: "row" }, i ? "the query, " : "the scores, ",
         make("span", {}, name)), ...row))));
@@ -155,6 +155,8 @@ function render({ model, el }) {
   })));
   const numbers = table();
   const exponents = [-8, -6, -4, -2, 0, 2];
+  const above = make("p", { class: "lab-title" },
+    "The same lengths on a logarithmic axis, with the root and without");
   const axis = make("div", { class: "lab-lane lab-powers" }, make("span"), make("span"),
     make("div", { class: "lab-track" }, ...exponents.map((exponent) => make("span", {
       style: `left:${(100 * (exponent - RANGE[0])) / (RANGE[1] - RANGE[0])}%`,
@@ -201,9 +203,9 @@ function render({ model, el }) {
       make("label", { class: "viz-check" }, root, "divide by √E"), formula)),
   summary,
   make("div", { class: "lab-panels" }, histogram.element, row.element),
-  make("div", { class: "lab-lanes", "aria-hidden": "true" },
-    ...lanes.map((one) => one.element), axis),
   numbers.element,
+  make("div", { class: "lab-lanes", "aria-hidden": "true" },
+    above, ...lanes.map((one) => one.element), axis),
   make("p", { class: "lab-note" }, `${count.toLocaleString("en")} queries in ${grid.heads} `
     + `heads, ${(count * Math.max(...grid.n_keys)).toLocaleString("en")} scores (the `
     + "histogram’s, of all 64 keys); normal entries of q and k with standard deviation "
