@@ -13,6 +13,7 @@ from llmath.train import (
     Corpus,
     Diverged,
     Evaluation,
+    Processes,
     Run,
     Step,
     preset,
@@ -167,6 +168,21 @@ def test_the_machine_may_change_and_the_mathematics_may_not(small):
     assert from_json(as_json(small)) == small
     with pytest.raises(ValueError, match=r"lacks \['lr'\] and has no use for \['rl'\]"):
         from_json({"rl" if k == "lr" else k: v for k, v in as_json(small).items()})
+
+
+def test_asked_to_stop_while_the_processes_agree(small, tmp_path, monkeypatch):
+    """A signal comes between the question and its answer: it is heard a step later."""
+    run = Run(small, folder=tmp_path)
+
+    def agree(self, flag, device):
+        if run.step == 4:
+            run.stop()
+        return flag
+
+    monkeypatch.setattr(Processes, "any", agree)
+    assert list(run)[-1].step == 5
+    assert run.saved.name == "step-00000005.safetensors"
+    assert next(iter(run)).step == 6  # and it can go on by itself
 
 
 # What is refused
