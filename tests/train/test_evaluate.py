@@ -64,12 +64,13 @@ def test_evaluate_needs_a_window(model):
 def test_a_sample_goes_on_behind_the_context(model):
     def drawn(n):
         generator = torch.Generator().manual_seed(0)
-        return sample(model, [3], n, generator=generator)
+        return sample(model, [3], n, temperature=30.0, generator=generator)
 
     text = drawn(150)  # the context is 128
     assert len(text) == 151
     assert text[0] == 3
-    assert text == drawn(300)
+    assert text == drawn(150)
+    assert len(set(text)) > 5
     assert text[:100] == drawn(99)
 
 

@@ -13,6 +13,7 @@ from llmath.train import (
     Corpus,
     Diverged,
     Evaluation,
+    Processes,
     Run,
     Step,
     preset,
@@ -96,6 +97,11 @@ def test_resumed_is_uninterrupted(whole, small, tmp_path, stops):
     assert all(map(torch.equal, everything(run), everything(last)))
     assert told(folder) == told(whole[0])
     assert last.batches.state() == run.batches.state()
+    clock = [
+        line.get("seconds", 0.0) for line in read_metrics(folder / "metrics.jsonl")
+    ]
+    clock = [seconds for seconds in clock if seconds]  # not of the lines of a beginning
+    assert clock == sorted(clock)  # the clock goes on too
 
 
 @pytest.mark.parametrize(
@@ -162,6 +168,21 @@ def test_the_machine_may_change_and_the_mathematics_may_not(small):
     assert from_json(as_json(small)) == small
     with pytest.raises(ValueError, match=r"lacks \['lr'\] and has no use for \['rl'\]"):
         from_json({"rl" if k == "lr" else k: v for k, v in as_json(small).items()})
+
+
+def test_asked_to_stop_while_the_processes_agree(small, tmp_path, monkeypatch):
+    """A signal comes between the question and its answer: it is heard a step later."""
+    run = Run(small, folder=tmp_path)
+
+    def agree(self, flag, device):
+        if run.step == 4:
+            run.stop()
+        return flag
+
+    monkeypatch.setattr(Processes, "any", agree)
+    assert list(run)[-1].step == 5
+    assert run.saved.name == "step-00000005.safetensors"
+    assert next(iter(run)).step == 6  # and it can go on by itself
 
 
 # What is refused
@@ -287,9 +308,7 @@ def test_another_tokenizer_of_the_same_size(small, tmp_path, text_file):
     other = run.corpus.tokenizer.vocabulary[::-1]
     tokenizer = type(run.corpus.tokenizer)(list(other), [], pattern="gpt2")
     corpus = Corpus(run.corpus.train, run.corpus.validation, len(other), tokenizer)
-    with pytest.raises(
-        ValueError, match=r"cannot go on: its tokenizer was '.*' and is"
-    ):
+    with pytest.raises(ValueError, match=r"cannot go on: its tokenizer was '.*' and"):
         Run(small, corpus=corpus, folder=folder, resume=True)
 
 

@@ -92,13 +92,16 @@ class Run:
         if self.step == 0:
             yield self._evaluation()
             self._save(0 in c.keep_steps)
-        while not (self.finished or self.stopping):
+        ending = False
+        while not (self.finished or ending):
             yield self._update()
             if self.finished or self.step % c.evaluate_every == 0:
                 yield self._evaluation()
-            self.stopping = self.processes.any(self.stopping, self.engine.device)
+            # A name of its own: a signal may come while the processes agree.
+            ending = self.processes.any(self.stopping, self.engine.device)
             due = self.step % c.save_every == 0 or self.step in c.keep_steps
-            self._save(self.finished or due or self.stopping)
+            self._save(self.finished or due or ending)
+        self.stopping = False
 
     @property
     def finished(self) -> bool:
