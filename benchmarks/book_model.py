@@ -53,7 +53,7 @@ FORMAT = "llmath book model, version 1"
 RECIPE = (
     "--preset book --context-length 256 --batch-size 12 --no-tie-embeddings "
     "--optimizer muon --rule explicit --lr 0.02 --adamw-lr 5e-3 --momentum 0.95 "
-    "--schedule linear --floor 0 --warmup 20 --clip none"
+    "--schedule linear --floor 0 --warmup 20 --clip none --device cpu"
 )
 STEPS = 2400
 LARGEST = 20_000_000  # bytes of the whole folder

@@ -1,6 +1,7 @@
 """Recipes beside the classic one: what they change, how they are judged and searched"""
 
 import importlib
+import json
 import shlex
 from dataclasses import fields, replace
 from pathlib import Path
@@ -166,3 +167,18 @@ def test_the_table_is_markdown(module, result):
     assert head.count("|") == line.count("|") == rows[0].count("|") == 8
     assert rows[0].startswith("| slow | 100 | 19,200 |")
     assert rows[1].startswith("| fast | 20 | 3,840 |")
+
+
+def test_the_command_stores_and_prints(
+    module, listed, corpus, monkeypatch, tmp_path, capsys
+):
+    out = tmp_path / "made" / "table.json"
+    threads = str(torch.get_num_threads())
+    monkeypatch.setattr("sys.argv", ["", "--threads", threads, "--out", str(out)])
+    monkeypatch.setattr(module, "recipes", lambda: listed)
+    monkeypatch.setattr(module, "build_corpus", lambda *text, vocab_size: corpus)
+    module.main()
+    stored = json.loads(out.read_text("utf-8"))
+    assert stored["search"] == []
+    assert stored["settings"]["rounds"] == 20
+    assert module.as_table(stored["rows"]) in capsys.readouterr().out
