@@ -112,10 +112,10 @@ def whole_loss(model: Transformer, ids: np.ndarray) -> float:
         )
 
 
-def few_ids(settings: TrainConfig, tokenizer: Tokenizer) -> np.ndarray:
-    """The beginning of the validation text, read from its source again."""
+def few_ids(settings: TrainConfig, tokenizer: Tokenizer, n: int) -> np.ndarray:
+    """The first n characters of the validation text, read from its source again."""
     _, text = cut(read_source(settings.data), settings.validation)
-    return np.array(tokenizer.encode(text[:FEW]), np.uint32)
+    return np.array(tokenizer.encode(text[:n]), np.uint32)
 
 
 def written(model: Transformer, corpus: Corpus, n: int) -> str:
@@ -138,7 +138,7 @@ def stored(path: Path, step: int, corpus: Corpus, settings: TrainConfig) -> Row:
         "tokens": step * settings.batch_size * settings.model.context_length,
         "loss": loss,
         "bits_per_byte": in_bits(loss, corpus),
-        "few_loss": whole_loss(model, few_ids(settings, corpus.tokenizer)),
+        "few_loss": whole_loss(model, few_ids(settings, corpus.tokenizer, FEW)),
         "sample": written(model, corpus, settings.sample_tokens),
     }
 
