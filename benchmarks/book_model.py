@@ -55,7 +55,7 @@ RECIPE = (
     "--optimizer muon --rule explicit --lr 0.02 --adamw-lr 5e-3 --momentum 0.95 "
     "--schedule linear --floor 0 --warmup 20 --clip none --device cpu"
 )
-STEPS = 2400
+STEPS = 2100
 LARGEST = 20_000_000  # bytes of the whole folder
 FEW = 20_000  # characters of the validation text that a test reads again
 PROMPT = "The"
