@@ -39,6 +39,7 @@ from llmath.train import (
     evaluate,
     fused_kernels,
     open_corpus,
+    preset,
     read_metrics,
     sample,
 )
@@ -50,12 +51,8 @@ from llmath.train.presets import as_json
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS, WORK = ROOT / "results" / "book", ROOT / "_build" / "book_model"
 FORMAT = "llmath book model, version 1"
-RECIPE = (
-    "--preset book --context-length 256 --batch-size 12 --no-tie-embeddings "
-    "--optimizer muon --rule explicit --lr 0.02 --adamw-lr 5e-3 --momentum 0.95 "
-    "--schedule linear --floor 0 --warmup 20 --clip none --device cpu"
-)
-STEPS = 2100
+RECIPE = "--preset book --device cpu"
+STEPS = preset("book").steps
 LARGEST = 20_000_000  # bytes of the whole folder
 FEW = 20_000  # characters of the validation text that a test reads again
 PROMPT = "The"

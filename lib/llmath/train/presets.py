@@ -14,17 +14,31 @@ _BOOK = replace(
     TrainConfig().model,
     vocab_size=1024,
     d_ff=352,
-    context_length=128,
+    context_length=256,
     norm="rms",
     position="rope",
     mlp="swiglu",
+    tie_embeddings=False,
 )
 
 
 PRESETS: Mapping[str, TrainConfig] = MappingProxyType(
     {
         "baseline": TrainConfig(),
-        "book": TrainConfig(tokens="bpe", model=_BOOK, batch_size=16),
+        "book": TrainConfig(  # about ten minutes on two cores
+            tokens="bpe",
+            model=_BOOK,
+            steps=2100,
+            optimizer="muon",
+            rule="explicit",
+            lr=0.02,
+            adamw_lr=5e-3,
+            momentum=0.95,
+            schedule="linear",
+            warmup=20,
+            floor=0.0,
+            clip=None,
+        ),
         "tiny": TrainConfig(
             tokens="bytes",
             model=shape("tiny"),
