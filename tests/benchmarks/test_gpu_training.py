@@ -209,13 +209,13 @@ def test_mfu_is_what_was_computed_of_the_peak(training, plan):
     2 T D = 2,048 numbers more for every token.
     """
     flops = 6 * (49_152 + 16_384 + 2_048)
-    speeds = zip(PAIR, (9.0, 6.0), strict=True)
+    speeds = zip(PAIR, (6.0, 9.0), strict=True)
     rows = {name: {"tokens_per_second": speed} for name, speed in speeds}
     found = training.with_mfu(rows, plan, Peak(flops * 18.0, "data sheet"))
-    assert [row["mfu"] for row in found["rows"]] == pytest.approx([1 / 2, 1 / 3])
-    assert found["ours_over_theirs"] == 1.5
+    assert [row["mfu"] for row in found["rows"]] == pytest.approx([1 / 3, 1 / 2])
+    assert found["ours_over_theirs"] == 2 / 3
     measured = training.with_mfu(rows, plan, Peak(flops * 4.5, "measured"))
-    assert [row["mfu"] for row in measured["rows"]] == pytest.approx([1, 2 / 3])
+    assert [row["mfu"] for row in measured["rows"]] == pytest.approx([2 / 3, 1])
     assert measured["peak"]["source"] == "reached"
 
 
