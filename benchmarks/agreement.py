@@ -16,9 +16,6 @@ TOLERANCES = {"float64": 1e-12, "float32": 1e-5, "bfloat16": 0.05, "float16": 0.
 # float16 ends at 65,504 and not every model stays below it: told, not demanded.
 REQUIRED = ("float64", "float32", "bfloat16")
 
-# Out of memory and graph breaks are RuntimeErrors; other libraries know more.
-_REFUSALS = (RuntimeError, ValueError, TypeError, AttributeError, ImportError)
-
 Row = dict[str, Any]
 
 
@@ -45,11 +42,17 @@ def compare(found: Tensor, expected: Tensor, tolerance: float) -> Row:
 
 def attempt(function: Callable[..., Row], *arguments: Any) -> Row:
     """Its row; or what it was refused with, which is a result as well."""
+    row, why = tried(function, *arguments)
+    return row if why is None else {"holds": False, "failed": why}
+
+
+def tried(function: Callable[..., Any], *arguments: Any) -> tuple[Any, str | None]:
+    """(what it gives, None); or (None, the name and first line of what went wrong)."""
     try:
-        return function(*arguments)
-    except _REFUSALS as error:
+        return function(*arguments), None
+    except Exception as error:  # whatever it is: the others' answers are kept
         first = str(error).strip().partition("\n")[0]
-        return {"holds": False, "failed": f"{type(error).__name__}: {first[:300]}"}
+        return None, f"{type(error).__name__}: {first[:300]}"
 
 
 def differences(model: Transformer, ids: Tensor) -> list[Row]:

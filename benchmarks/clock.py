@@ -47,31 +47,41 @@ def waiting(device: torch.device) -> Callable[[], None]:
 
 
 def clock(
-    contenders: Contenders, *, tokens: int, rounds: int, device: torch.device
+    contenders: Contenders,
+    *,
+    tokens: dict[str, int],
+    rounds: int,
+    device: torch.device,
 ) -> list[Row]:
     """Tokens a second: medians of alternating rounds, after two to warm up.
 
-    A contender that fails in the warm-up is listed with its reason and not timed.
+    A contender that fails, in the warm-up or later, is listed with its reason and not
+    timed.
     """
     wait = waiting(device)
 
-    def seconds(function: Callable[[], object]) -> float:
+    def seconds(function: Callable[[], object]) -> Row:
         wait()
         start = time.perf_counter()
         function()
         wait()
-        return time.perf_counter() - start
+        return {"seconds": time.perf_counter() - start}
 
     rows = {name: attempt(warm_up, f, device) for name, f in contenders.items()}
     times = {name: [] for name, row in rows.items() if "failed" not in row}
     for _ in range(rounds):
-        for name, found in times.items():
-            found.append(seconds(contenders[name]))
+        for name in list(times):
+            found = attempt(seconds, contenders[name])
+            if "failed" in found:
+                rows[name] = found
+                del times[name]
+            else:
+                times[name].append(found["seconds"])
     for name, found in times.items():
         rows[name] |= {
-            "tokens_per_second": tokens / statistics.median(found),
-            "fastest": tokens / min(found),
-            "slowest": tokens / max(found),
+            "tokens_per_second": tokens[name] / statistics.median(found),
+            "fastest": tokens[name] / min(found),
+            "slowest": tokens[name] / max(found),
             "rounds": rounds,
         }
     return [{"contender": name} | row for name, row in rows.items()]
@@ -109,7 +119,8 @@ def speed(
     }
     rows = []
     for task, (contenders, tokens) in tasks.items():
-        found = clock(contenders, tokens=tokens, rounds=sizes.rounds, device=ids.device)
+        each = dict.fromkeys(contenders, tokens)
+        found = clock(contenders, tokens=each, rounds=sizes.rounds, device=ids.device)
         rows += [{"dtype": dtype, "task": task} | row for row in found]
     return rows
 

@@ -3,10 +3,12 @@
     python benchmarks/gpu.py                                   as `make gpu` runs it
     python benchmarks/gpu.py --device cpu --toy --out FILE     the same, small, anywhere
 
-Three questions, one file of answers (results/gpu.json): how far each path is from the
+Four questions, one file of answers (results/gpu.json): how far each path is from the
 explicit one in float64, by type; whether torch.compile takes the model as one graph
-with the same logits; and how fast a prefill and decoding are. Rounds alternate between
-the contenders, so that whatever else the machine is doing hits all of them.
+with the same logits; how fast a prefill, decoding and a training step are; and whether
+the tests that need a GPU pass on this one. Rounds alternate between the contenders, so
+that whatever else the machine is doing hits all of them. A part that fails is told with
+its reason, and the others go on.
 """
 
 import argparse
@@ -15,8 +17,12 @@ from pathlib import Path
 
 import torch
 import transformers
-from agreement import TOLERANCES, Row, attempt, compare, compiled, differences
+from agreement import TOLERANCES, Row, attempt, compare, compiled, differences, tried
 from clock import Sizes, speed, theirs
+from contenders import Plan, free
+from gpu_training import training
+from printed import show
+from programs import gpu_tests, loop
 from torch import Tensor
 
 from llmath.config import ModelConfig, preset
@@ -32,9 +38,18 @@ from llmath.runtime import (
 )
 
 RESULTS = Path(__file__).resolve().parent.parent / "results" / "gpu.json"
-FORMAT = "llmath GPU checks, version 1"
+FORMAT = "llmath GPU checks, version 2"
 FULL = Sizes(B=8, T=512, prompt=32, new=128, rounds=5)
 TOY = Sizes(B=2, T=70, prompt=5, new=4, rounds=2)  # `online` sees two chunks of 70
+PARTS = ("paths", "training", "loop", "tests")
+
+
+def step_plan(toy: bool, backend: str) -> Plan:
+    """A training step: a GPT-2 of 124 M parameters with the whole of its context."""
+    if toy:
+        config = preset("tiny", n_layers=1, context_length=32)
+        return Plan(config, B=4, dtype="float32", rounds=2, backend=backend)
+    return Plan(preset("gpt2"), B=32, dtype="bfloat16", rounds=20, backend=backend)
 
 
 def models(toy: bool) -> dict[str, Transformer]:
@@ -63,36 +78,84 @@ def some_ids(model: Transformer, B: int, T: int, device: torch.device) -> Tensor
     return torch.randint(model.config.vocab_size, (B, T), generator=chance).to(device)
 
 
-@torch.no_grad()
-def run(device: torch.device, *, toy: bool, backend: str) -> Row:
-    """All answers, as they are stored."""
-    sizes, types = (TOY, ["float32"]) if toy else (FULL, ["float32", "bfloat16"])
-    found: dict[str, list[Row]] = {"differences": [], "compiled": [], "speed": []}
-    for name, model in models(toy).items():
-        model.to(device)
-        ids = some_ids(model, sizes.B, sizes.T, device)
-        rows = {
-            "differences": differences(model, ids[:2]),
-            "compiled": compiled(model, ids[:2, :128], backend),
-            "speed": [],
-        }
-        for dtype in types:
-            if not can_compute(device, float_type(dtype)):
-                continue
-            other = theirs(model, dtype)
-            rows["differences"].append(beside_theirs(model, other, ids[:2], dtype))
-            rows["speed"] += speed(
-                model, other, ids, dtype=dtype, sizes=sizes, backend=backend
-            )
-        for kind, listed in rows.items():
-            found[kind] += [{"model": name} | row for row in listed]
+def run(
+    device: torch.device, *, toy: bool, backend: str, parts: tuple[str, ...] = PARTS
+) -> Row:
+    """All answers, as they are stored; None where a part was left out or failed."""
+    sizes, plan = (TOY if toy else FULL), step_plan(toy, backend)
+    characters = 20_000 if toy else None
+    how = {
+        "paths": lambda: paths(device, sizes, toy=toy, backend=backend),
+        "training": lambda: training(plan, device),
+        "loop": lambda: loop(plan, device, characters=characters),
+        "tests": lambda: gpu_tests(device),
+    }
+    found, failed = dict.fromkeys(PARTS), []
+    for name in parts:
+        found[name], why = tried(how[name])
+        free()
+        if why is not None:
+            failed.append({"part": name, "required": True, "holds": False, "why": why})
+    step = plan._asdict() | {"config": vars(plan.config)}
+    asked = {"toy": toy, "backend": backend, "training": step}
     return {
         "format": FORMAT,
         "provenance": provenance(device=device),
-        "settings": sizes._asdict() | {"toy": toy, "backend": backend},
-        "holds": all_hold(found["differences"] + found["compiled"]),
+        "settings": sizes._asdict() | asked,
+        "holds": all_hold([*failed, *demands(found)]),
+        "failed": failed,
+        "left_out": [name for name in PARTS if name not in parts],
+        **(found.pop("paths") or {}),
         **found,
     }
+
+
+def demands(found: Row) -> list[Row]:
+    """The rows of all parts that can hold or not, each with whether it has to."""
+    paths = found["paths"] or {}
+    rows = [*paths.get("differences", []), *paths.get("compiled", [])]
+    rows += found["tests"] or []
+    steps = found["training"] or {}
+    told = [*steps.get("rows", []), *([found["loop"]] if found["loop"] else [])]
+    return rows + [{"required": True} | row for row in told]
+
+
+def paths(device: torch.device, sizes: Sizes, *, toy: bool, backend: str) -> Row:
+    """Models that compute logits: how far off, in one graph or not, how fast."""
+    found: dict[str, list[Row]] = {"differences": [], "compiled": [], "speed": []}
+    types = ("float32",) if toy else ("float32", "bfloat16")
+    for name, model in models(toy).items():
+        rows, why = tried(one_model, model, device, sizes, types, backend)
+        if why is not None:
+            row = {"dtype": "all", "required": True, "holds": False, "failed": why}
+            rows = {"differences": [row]}
+        for kind, listed in rows.items():
+            found[kind] += [{"model": name} | row for row in listed]
+    return found
+
+
+@torch.no_grad()
+def one_model(
+    model: Transformer,
+    device: torch.device,
+    sizes: Sizes,
+    types: tuple[str, ...],
+    backend: str,
+) -> dict[str, list[Row]]:
+    ids = some_ids(model.to(device), sizes.B, sizes.T, device)
+    rows = {
+        "differences": differences(model, ids[:2]),
+        "compiled": compiled(model, ids[:2, :128], backend),
+        "speed": [],
+    }
+    how = {"sizes": sizes, "backend": backend}
+    for dtype in types:
+        if can_compute(device, float_type(dtype)):
+            other = theirs(model, dtype)
+            rows["differences"].append(beside_theirs(model, other, ids[:2], dtype))
+            rows["speed"] += speed(model, other, ids, dtype=dtype, **how)
+    model.cpu()
+    return rows
 
 
 def beside_theirs(
@@ -111,33 +174,15 @@ def all_hold(rows: list[Row]) -> bool:
     return bool(demanded) and all(row["holds"] for row in demanded)
 
 
-def show(result: Row) -> None:
-    for row in [*result["differences"], *result["compiled"]]:
-        name = f"{row['model']:20} {row['dtype']:8} {row.get('impl', ''):8}"
-        kind = f"compiled ({row['backend']})" if "backend" in row else "eager"
-        said = row.get("failed") or row.get("left_out")
-        if said is None:
-            said = f"off by {row['error']:.1e} of at most {row['tolerance']:.0e}"
-        print(f"{name} {kind:20} {'holds' if row.get('holds') else 'NOT':5} {said}")
-    for row in result["speed"]:
-        name = (
-            f"{row['model']:20} {row['dtype']:8} {row['task']:8} {row['contender']:28}"
-        )
-        if "failed" in row:
-            print(f"{name} {row['failed']}")
-            continue
-        taken = row["working_bytes"]
-        peak = "" if taken is None else f"{taken / 2**20:8.0f} MiB"
-        spread = f"({row['slowest']:,.0f}–{row['fastest']:,.0f})"
-        print(f"{name} {row['tokens_per_second']:12,.0f} tokens/s {spread} {peak}")
-
-
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     arguments.add_argument("--device", default="cuda")
     arguments.add_argument("--toy", action="store_true", help="models of a moment")
     arguments.add_argument("--out", type=Path, default=RESULTS)
     arguments.add_argument("--backend", default="inductor", help="of torch.compile")
+    told = "these alone; the others are listed as left out"
+    which = {"nargs": "+", "choices": PARTS, "default": PARTS}
+    arguments.add_argument("--parts", **which, help=told)
     options = arguments.parse_args()
     try:
         device = choose_device(options.device)
@@ -148,9 +193,12 @@ def main() -> None:
         )
     if options.out.resolve() == RESULTS and (device.type == "cpu" or options.toy):
         sys.exit("results/gpu.json is a GPU's, at full size: name another file (--out)")
+    if options.out.resolve() == RESULTS and set(options.parts) != set(PARTS):
+        sys.exit("results/gpu.json has all parts: name another file (--out)")
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    result = run(device, toy=options.toy, backend=options.backend)
+    how = {"toy": options.toy, "backend": options.backend}
+    result = run(device, parts=tuple(options.parts), **how)
     show(result)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     write_json(options.out, result)

@@ -416,6 +416,16 @@ for model in map(Transformer, (llama, preset("tiny"))):
     for impl in ("explicit", "sdpa"):
         compiled = torch.compile(model, backend="eager", fullgraph=True)
         torch.testing.assert_close(compiled(ids, impl=impl), model(ids, impl=impl))
+asked = []
+def look(graph, _):
+    asked.extend(n.kwargs for n in graph.graph.nodes if "dot_product" in str(n.target))
+    return graph.forward
+torch.compile(model, backend=look, fullgraph=True)(ids, impl="sdpa")
+assert [(a["is_causal"], a["attn_mask"]) for a in asked] == 2 * [(True, None)], asked
+asked.clear()
+t = torch.arange(10)
+torch.compile(model, backend=look)(ids, positions=t, impl="sdpa")
+assert all(a["attn_mask"] is not None for a in asked), asked  # they may be any
 """
     library = Path(llmath.__file__).parent.parent
     subprocess.run([sys.executable, "-c", code], check=True, cwd=library)

@@ -208,8 +208,9 @@ def _sdpa(q: Queries, k: Keys, v: Keys, mask: Mask | None, triangle: bool) -> Qu
         mask = None
     if mask is not None:
         check_mask(mask, q, k)
+    shared = q.shape[1] != k.shape[1]  # asked for without need, it costs some kernels
     return F.scaled_dot_product_attention(
-        q, k, v, attn_mask=mask, is_causal=triangle, enable_gqa=True
+        q, k, v, attn_mask=mask, is_causal=triangle, enable_gqa=shared
     )
 
 

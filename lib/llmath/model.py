@@ -74,6 +74,8 @@ class Transformer(nn.Module):
     ) -> Float[Tensor, "B T D"]:
         """The residual stream after the last block, before the last norm."""
         self._check_input(ids, cache)
+        plain = positions is None and cache is None and self.config.window is None
+        known = plain and torch.compiler.is_compiling()  # where no values are known
         positions = self._positions(ids, positions, cache)
         mask = self._mask(positions, cache)
         x = self.embedding(ids)
@@ -81,7 +83,7 @@ class Transformer(nn.Module):
             x = self.position_embedding(x, positions)
         once = {  # the same for all layers
             "turns": self._turns(positions, x.dtype),
-            "triangle": impl == "sdpa" and is_triangle(mask),
+            "triangle": impl == "sdpa" and (known or is_triangle(mask)),
         }
         for i, block in enumerate(self.blocks):
             x = block(x, positions, mask, impl=impl, cache=cache, layer=i, **once)

@@ -22,6 +22,7 @@ def result(tmp_path_factory) -> dict:
     """In a process of its own: the tests' shape checks do not compile."""
     out = tmp_path_factory.mktemp("gpu") / "made" / "gpu.json"
     options = ["--device", "cpu", "--toy", "--backend", "eager", "--out", str(out)]
+    options += ["--parts", "paths", "training", "loop"]
     done = subprocess.run(
         [sys.executable, str(SCRIPT), *options],
         env=os.environ | {"PYTHONPATH": str(ROOT / "lib"), "OMP_NUM_THREADS": "1"},
@@ -35,10 +36,14 @@ def result(tmp_path_factory) -> dict:
     return json.loads(out.read_text("utf-8"))
 
 
+@pytest.fixture
+def scripts(monkeypatch):
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+
+
 def script(name: str):
     @pytest.fixture
-    def module(monkeypatch):
-        monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    def module(scripts):
         return importlib.import_module(name)
 
     return module
@@ -51,7 +56,7 @@ agreement, clock, gpu = map(script, ("agreement", "clock", "gpu"))
 
 
 def test_it_says_where_it_is_from(result):
-    assert result["format"] == "llmath GPU checks, version 1"
+    assert result["format"] == "llmath GPU checks, version 2"
     assert result["provenance"]["device"]["type"] == "cpu"
     assert result["provenance"]["command"].startswith("benchmarks/gpu.py --device cpu")
     assert result["provenance"]["versions"]["torch"] == torch.__version__
@@ -108,6 +113,36 @@ def test_every_contender_was_timed(result):
         assert tasks[name, "prefill"] == decode | compiled
 
 
+def test_every_way_to_train_agrees_and_was_timed(result):
+    found = result["training"]
+    assert (found["dtype"], found["asked"], found["T"]) == ("float32", 4, 32)
+    engines = {"Engine, explicit", "Engine, fused kernels", "Engine, compiled"}
+    pair = {"llmath, compiled", "transformers, compiled"}
+    assert {row["contender"] for row in found["rows"]} == engines | pair
+    for row in found["rows"]:
+        assert row["holds"] is True, row
+        assert row["B"] == 4
+        assert row["losses"][-1] < row["losses"][0] < math.log(256) + 0.5
+        assert 0 < row["slowest"] <= row["tokens_per_second"] <= row["fastest"]
+        assert 0 < row["mfu"] <= 1
+    assert found["ours_over_theirs"] > 0
+    assert found["peak"]["source"] in ("measured", "reached")
+
+
+def test_the_command_was_timed_beside_its_bare_step(result):
+    row = result["loop"]
+    assert row["holds"] is True, row
+    assert (row["B"], row["vocab_size"]) == (4, 256)
+    assert 0 < row["slowest"] <= row["tokens_per_second"] <= row["fastest"]
+    assert row["of_bare"] == row["tokens_per_second"] / row["bare"]
+
+
+def test_what_was_not_asked_for_is_listed(result):
+    assert result["left_out"] == ["tests"]
+    assert result["tests"] is None
+    assert result["failed"] == []
+
+
 # It can say no
 
 
@@ -131,6 +166,11 @@ def test_without_a_gpu_it_says_how_to_run(gpu, monkeypatch):
 def test_a_processor_never_writes_the_gpu_s_file(gpu, monkeypatch, options):
     said = refused(gpu, monkeypatch, "--device", "cpu", *options)
     assert "is a GPU's, at full size: name another file" in said
+
+
+def test_the_gpu_s_file_is_never_a_part_of_one(gpu, monkeypatch):
+    monkeypatch.setattr(gpu, "choose_device", lambda name: torch.device("cuda:0"))
+    assert "has all parts" in refused(gpu, monkeypatch, "--parts", "training", "loop")
 
 
 def test_one_row_that_does_not_hold_is_enough(gpu):
@@ -188,9 +228,65 @@ def test_a_contender_that_fails_is_listed_and_not_timed(clock):
 
     contenders = {"works": lambda: None, "fails": fail}
     works, fails = clock.clock(
-        contenders, tokens=7, rounds=3, device=torch.device("cpu")
+        contenders, tokens={"works": 7}, rounds=3, device=torch.device("cpu")
     )
     assert works["contender"] == "works"
     assert works["rounds"] == 3
     reason = "RuntimeError: out of memory"
     assert fails == {"contender": "fails", "holds": False, "failed": reason}
+
+
+def test_a_contender_that_fails_later_is_not_timed_either(clock):
+    calls = []
+
+    def late():
+        calls.append(None)
+        if len(calls) > 3:
+            raise torch.OutOfMemoryError("no room")
+
+    tokens, cpu = {"late": 1, "works": 1}, torch.device("cpu")
+    contenders = {"late": late, "works": lambda: None}
+    late_row, works = clock.clock(contenders, tokens=tokens, rounds=4, device=cpu)
+    assert late_row["failed"] == "OutOfMemoryError: no room"
+    assert (len(calls), works["rounds"]) == (4, 4)
+
+
+@pytest.mark.parametrize("failing", ["paths", "training", "loop", "tests"])
+def test_a_part_that_fails_is_named_and_the_others_go_on(gpu, monkeypatch, failing):
+    def fail(*_, **__):
+        raise MemoryError("all of it")
+
+    good = {"required": True, "holds": True}
+    parts = {
+        "paths": {"differences": [good], "compiled": [], "speed": []},
+        "training": {"rows": [good]},
+        "loop": good,
+        "gpu_tests": [good],
+    }
+    for name, found in parts.items():
+        monkeypatch.setattr(gpu, name, lambda *_, found=found, **__: found)
+    cpu, how = torch.device("cpu"), {"toy": True, "backend": "eager"}
+    assert gpu.run(cpu, **how)["holds"] is True
+    monkeypatch.setattr(gpu, "gpu_tests" if failing == "tests" else failing, fail)
+    result = gpu.run(cpu, **how)
+    (row,) = result["failed"]
+    assert (row["part"], row["why"]) == (failing, "MemoryError: all of it")
+    assert result["holds"] is False
+    others = {"training", "loop", "tests"} - {failing}
+    assert all(result[name] for name in others)
+    json.dumps(result, allow_nan=False)
+
+
+def test_a_model_that_fails_leaves_the_others(gpu, monkeypatch):
+    def fail(model, *_):
+        if model == "bad":
+            raise RuntimeError("does not fit")
+        return {"differences": [{"required": True, "holds": True}]}
+
+    monkeypatch.setattr(gpu, "models", lambda toy: {"a": "bad", "b": "good"})
+    monkeypatch.setattr(gpu, "one_model", fail)
+    found = gpu.paths(torch.device("cpu"), gpu.TOY, toy=True, backend="eager")
+    bad, good = found["differences"]
+    assert (bad["model"], bad["failed"]) == ("a", "RuntimeError: does not fit")
+    assert (good["model"], good["holds"]) == ("b", True)
+    assert not gpu.all_hold(found["differences"])
