@@ -25,7 +25,7 @@ def verdict(capsys, name, fn) -> str:
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith(f"✗ {name}: ")
     assert len(lines) <= 12
-    assert max(map(len, lines)) <= 78 or "xxx" in lines[-1]
+    assert max(map(len, lines)) <= 48 or "xxx" in lines[-1]
     return " ".join(line.strip() for line in lines)
 
 

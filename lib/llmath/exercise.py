@@ -43,8 +43,8 @@ def check(name: str, fn: Callable[..., Any]) -> bool:
 
 
 def _say(verdict: str) -> None:
-    """In lines that fit on the page."""
-    print(textwrap.fill(verdict, 78, subsequent_indent="  ", break_long_words=False))
+    """In lines that fit on a phone."""
+    print(textwrap.fill(verdict, 48, subsequent_indent="  ", break_long_words=False))
 
 
 class _Unusable(Exception):

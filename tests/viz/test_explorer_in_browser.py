@@ -89,6 +89,7 @@ def test_cells_by_keyboard(open_page):
 
 def test_fingers_read_cells_and_choose_heads(open_page):
     figure = open_page(width=390).locator(".attention-explorer").first
+    assert figure.locator("output").inner_text() == "Tap a cell to read its weight."
     figure.locator(".weights [role=gridcell]").nth(1).tap()
     assert figure.locator("output").inner_text().startswith("“cat” → “The”")
     figure.locator(".heads button").nth(0).tap()
@@ -124,6 +125,22 @@ def test_arcs_are_as_thick_as_the_weights(open_page):
     page.keyboard.press("ArrowRight")
     pressed = figure.locator("[aria-pressed=true] span").inner_text()
     assert pressed == "</script>"
+
+
+def test_arcs_bring_the_chosen_token_into_view(open_page):
+    """Where the sentence is too long for the screen; shades are where it goes on."""
+    figure = open_page(width=390).locator(".attention-explorer").nth(1)
+    figure.evaluate("(figure) => { figure.style.width = '200px'; }")
+    inside = """(figure) => {
+      const token = figure.querySelector(".arcs [aria-pressed=true]");
+      const [a, b] = [token, token.closest(".arcs")].map((e) =>
+        e.getBoundingClientRect());
+      return b.left <= a.left + 1 && a.right <= b.right + 1; }"""
+    for place, more in ((-1, "left"), (0, "right"), (-1, "left")):
+        token = figure.locator(".arcs-tokens button").nth(place)
+        token.evaluate("(button) => button.click()")  # does not scroll by itself
+        figure.locator(f".detail-picture [data-more={more}]").wait_for(timeout=2000)
+        assert figure.evaluate(inside)
 
 
 def test_small_pictures_follow_row_and_theme(open_page):

@@ -52,7 +52,7 @@ function matrix(map, point) {
 }
 
 /** The sentence in a row; arcs lead from the chosen query to what it looks at. */
-function arcs(map, point) {
+function arcs(map, point, life) {
   const { make, draw } = kit, { labels, size } = map;
   const values = labels.map(() => make("small"));
   const tokens = labels.map((label, q) => make("button", {
@@ -64,7 +64,8 @@ function arcs(map, point) {
     class: "arcs-tokens", role: "toolbar", "aria-label": "Tokens: choose the query",
   }, ...tokens);
   const inside = make("div", { class: "arcs-inside" }, svg, row);
-  const element = make("div", { class: "arcs" }, inside);
+  const scroller = make("div", { class: "arcs" }, inside);
+  let inView;                                         // the query that was brought there
   const stop = kit.roving(row, (r, q) => (r === 0 ? tokens[q] : undefined), 1, size);
 
   /** From the query to the key; the farther apart, the higher. To itself: a loop. */
@@ -74,6 +75,15 @@ function arcs(map, point) {
     const top = height - rise * (4 / 3);                // a cubic peaks at 3/4 of its handles
     return `M${from - spread / 3} ${height} C${from - spread} ${top} ` +
       `${to + spread} ${top} ${to + spread / 3} ${height}`;
+  }
+
+  /** Its keys are to the left of a query: as much of them as there is room for. */
+  function bring(query) {
+    const { offsetLeft: left, offsetWidth } = tokens[query], { clientWidth } = scroller;
+    if (query === inView || !clientWidth) return;
+    inView = query;
+    const end = left + offsetWidth - clientWidth;
+    scroller.scrollLeft = Math.min(Math.max(scroller.scrollLeft, end), left);
   }
 
   function show(at, query) {
@@ -101,8 +111,9 @@ function arcs(map, point) {
       token.setAttribute("aria-pressed", String(k === query));
     });
     if (!row.contains(document.activeElement)) stop(0, query);
+    bring(query);
   }
-  return { element, show };
+  return { element: kit.edges(scroller, life), show };
 }
 
 /** The chosen row as a table with bars: every number that the colours stand for. */

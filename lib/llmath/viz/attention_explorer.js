@@ -1,8 +1,9 @@
 /* global kit, attention_overview, attention_detail */
 // Every head of a model on a sentence: all of them small, one of them large.
+const POINT = matchMedia("(hover: none)").matches ? "Tap" : "Point at";
 const HINTS = {
-  matrix: "Point at a cell to read its weight.",
-  arcs: "Point at a token to see where it looks. Thicker means more.",
+  matrix: `${POINT} a cell to read its weight.`,
+  arcs: `${POINT} a token to see where it looks. Thicker means more.`,
 };
 const PATIENCE = 60_000;                              // ms for the kernel to answer
 
@@ -68,7 +69,7 @@ function request(model, life) {
 function render({ model, el }) {
   const { make } = kit, life = kit.lifetime(model), name = kit.id();
   const layers = model.get("layers"), heads = model.get("heads");
-  let map, parts;
+  let map, parts, shown;                              // shown: the parts' lifetime
 
   const set = (values, save = true) => {
     for (const [trait, value] of Object.entries(values)) model.set(trait, value);
@@ -139,7 +140,9 @@ function render({ model, el }) {
     detail.dataset.view = view;
     detail.style.setProperty("--size", map.size);
     views.forEach((label) => { label.firstChild.checked = label.firstChild.value === view; });
-    parts = [attention_detail[view](map, point), attention_detail.table(map)];
+    shown?.end();
+    shown = kit.lifetime(model);
+    parts = [attention_detail[view](map, point, shown), attention_detail.table(map)];
     picture.replaceChildren(parts[0].element);
     side.replaceChildren(output, parts[1].element, legend);
     say("");
@@ -151,7 +154,7 @@ function render({ model, el }) {
     make("span", {}, "weight"), make("i", { "aria-hidden": "true" }),
     make("span", { class: "legend-ticks" }, ...["0", "0.5", "1"].map((t) =>
       make("span", {}, t))),
-    make("small", {}, "stored in steps of 1/65535"));
+    make("small", { class: "viz-hidden" }, "stored in steps of 1/65535"));
   const figure = make("div", {
     class: "viz attention-explorer", role: "group", "aria-label": model.get("alt"),
   },
@@ -171,7 +174,7 @@ function render({ model, el }) {
   life.theme(paint);
   life.resize(figure, () => { paint(); update(); });
   build();
-  return life.end;
+  return () => { shown.end(); life.end(); };
 }
 
 export default { render };

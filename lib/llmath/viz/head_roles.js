@@ -79,7 +79,7 @@ function render({ model, el }) {
   const one = make("div", { class: "roles-one" },
     make("p", { class: "detail-title" }, title, " ", rank),
     make("table", {}, make("caption", { class: "viz-hidden" }, "This head, in numbers"),
-      make("thead", {}, make("tr", {}, ...["quantity", "value", "score minus it"].map((text) =>
+      make("thead", {}, make("tr", {}, ...["quantity", "value", "score − value"].map((text) =>
         make("th", { scope: "col" }, text)))), rows),
     ...(model.get("explorer") ? [make("p", {}, link)] : []));
   const places = Array.from({ length: Math.min(BEST, layers * heads) }, (_, k) => {

@@ -5,7 +5,8 @@ const MASKS = {
   none: "none", causal: "causal", window: "sliding window", prefix: "prefix",
   padding: "padding on one token",
 };
-const HINT = "Point at a cell to read its weight; hatched cells are masked.";
+const POINT = matchMedia("(hover: none)").matches ? "Tap" : "Point at";
+const HINT = `${POINT} a cell to read its weight; hatched cells are masked.`;
 const ROUNDING = 1e-9;                                // sums in another order differ
 
 /** The tokens in a row: choose one; move it by the keyboard, or drag it. */

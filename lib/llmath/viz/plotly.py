@@ -20,7 +20,7 @@ from llmath.viz.live import embed, static_build
 
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif'
 MARGIN = {"l": 64, "r": 16, "t": 52, "b": 56}  # px
-LEGEND, MENU = 28, 48  # px more at the top, if there is one
+LEGEND, MENU = 28, 36  # px more at the top, if there is one
 HEIGHT = 400  # px, unless the figure has its own
 _numbers = itertools.count()
 
@@ -43,10 +43,10 @@ def layout() -> dict[str, Any]:
         "title": {"font": {"size": 14}, "standoff": 8},
         "automargin": True,
     }
-    menu = {  # under the title
+    menu = {  # under the title, at the figure's edge as it is
         "bgcolor": style.paper,
         "bordercolor": style.grey,
-        "pad": {"b": 10},
+        "pad": {"b": 10, "l": -MARGIN["l"]},
         "x": 0,
         "xanchor": "left",
         "y": 1,
