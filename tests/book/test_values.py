@@ -230,32 +230,26 @@ def test_plot_draws_the_data_it_was_given(page, place, open_page):
                 np.testing.assert_array_equal(np.asarray(shown[axis]), expected)
 
 
-def take(figure: Locator, menu: int, entry: int) -> int:
-    """Opens one of plotly's own menus and takes an entry; returns how many it has."""
-    figure.locator(".updatemenu-header").nth(menu).click()
-    entries = figure.locator(".updatemenu-dropdown-button")
-    entries.last.click(trial=True)  # waits until the menu has unfolded
-    count = entries.count()
-    entries.nth(entry % count).click()
-    figure.page.wait_for_function(
-        "f => !f.querySelector('.updatemenu-dropdown-button')",
-        arg=figure.element_handle(),
-    )
-    return count
+REDRAWN = "([f, old]) => f.querySelector('.cartesianlayer').innerHTML !== old"
 
 
 @on_every("plotly")
-def test_plot_menus_change_it(page, place, open_page):
-    """Each entry, taken after another one, redraws the figure."""
+def test_plot_buttons_change_it(page, place, open_page):
+    """Each, pressed after another one, redraws the figure and gives it its title."""
     with open_page(page) as visit:
         figure = visit.figure(place)
-        for menu in range(figure.locator(".updatemenu-header").count()):
-            pictures = {figure.locator(".cartesianlayer").first.inner_html()}
-            count = take(figure, menu, -1)
-            for entry in range(count):
-                pictures.add(figure.locator(".cartesianlayer").first.inner_html())
-                take(figure, menu, entry)
-            assert len(pictures) > count
+        for menu in figure.locator(".updatemenu-header-group").all():
+            buttons = menu.locator(".updatemenu-button")
+            assert buttons.count() > 1
+            titles = set()
+            for n in range(-1, buttons.count()):
+                drawn = figure.locator(".cartesianlayer").first.inner_html()
+                buttons.nth(n).click()
+                figure.page.wait_for_function(
+                    REDRAWN, arg=[figure.element_handle(), drawn]
+                )
+                titles.add(figure.locator(".gtitle").text_content())
+            assert len(titles) == buttons.count()
         assert visit.errors == []
 
 
