@@ -153,8 +153,7 @@ class Run:
         self.batches.step = self.step
         took = time.perf_counter() - began
         self.seconds += took
-        speed = B * T / took
-        each = speed / self.processes.world
+        speed, world = B * T / took, self.processes.world
         record = Step(
             step=self.step,
             loss=loss,
@@ -162,7 +161,7 @@ class Run:
             gradient_norm=norm,
             tokens=self.step * B * T,
             tokens_per_second=speed,
-            mfu=self.peak.utilisation(self.model.config, T, each),
+            mfu=self.peak.utilisation(self.model.config, T, speed / world),
             seconds=self.seconds,
             skipped=norm is None,
         )
@@ -190,12 +189,11 @@ class Run:
             self._sound("the validation loss", loss)
             text = self._sample()
         except NoNumber as error:
-            told = f"the model of step {self.step} cannot be judged"
-            raise self._diverged(told, error) from error
+            what = f"the model of step {self.step} cannot be judged"
+            raise self._diverged(what, error) from error
         self.seconds += time.perf_counter() - began
-        about = {"step": self.step, "loss": loss, "seconds": self.seconds}
-        bits = bits_of(loss, corpus)
-        return self._report(Evaluation(**about, **bits, sample=text))
+        about = {"step": self.step, "loss": loss, **bits_of(loss, corpus)}
+        return self._report(Evaluation(**about, sample=text, seconds=self.seconds))
 
     def _sample(self) -> str | None:
         """What the model writes now behind the first token of the validation text."""
@@ -233,8 +231,7 @@ class Run:
         try:
             self.keeper.save(self.step, **how)
         except NoNumber as error:
-            told = f"step {self.step} cannot be saved"
-            raise self._diverged(told, error) from error
+            raise self._diverged(f"step {self.step} cannot be saved", error) from error
 
     def _go_on(self) -> None:
         """Take up the newest whole checkpoint; without any, begin at the beginning."""
