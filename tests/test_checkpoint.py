@@ -145,10 +145,14 @@ def test_a_damaged_one_is_passed_over(tmp_path):
     newest, before = checkpoints(tmp_path)[:0:-1]
     newest.write_bytes(newest.read_bytes()[:-5])
     model = Transformer(SMALL)
-    with pytest.warns(UserWarning, match=r"step-00000030.* is damaged.*before it"):
+    aside = newest.with_name(f"{newest.name}.damaged")
+    told = rf"step-00000030.* is damaged.*it is {aside.name} now, and {before.name} is"
+    with pytest.warns(UserWarning, match=told):
         found = resume(tmp_path, model=model)
     assert (found.step, found.path) == (20, before)
     assert (model.embedding.weight == 20).all()
+    assert checkpoints(tmp_path) == [tmp_path / "step-00000010.safetensors", before]
+    assert aside.is_file()
 
 
 def test_all_damaged_is_no_beginning(tmp_path):
@@ -160,6 +164,15 @@ def test_all_damaged_is_no_beginning(tmp_path):
         pytest.raises(ValueError, match=r"none of the 2 checkpoints .* is whole"),
     ):
         resume(tmp_path, model=Transformer(SMALL))
+    assert len(checkpoints(tmp_path)) == 2  # and none was renamed
+
+
+def test_a_folder_with_the_name_of_a_checkpoint_is_none(tmp_path):
+    run_of(tmp_path, 3)
+    (tmp_path / "step-00000009.safetensors").mkdir()
+    assert resume(tmp_path, model=Transformer(SMALL)).step == 3
+    prune(tmp_path, 1)
+    assert len(checkpoints(tmp_path)) == 1
 
 
 def test_without_any_there_is_nothing_to_go_on_from(tmp_path):

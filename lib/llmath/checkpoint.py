@@ -125,8 +125,8 @@ def load_model(path: str | PathLike) -> Transformer:
 
 def checkpoints(folder: str | PathLike) -> list[Path]:
     """The checkpoints of a folder, the oldest first; of no folder, none."""
-    found = [p for p in Path(folder).glob("step-*") if _NAME.fullmatch(p.name)]
-    return sorted(found, key=_step)
+    named = [p for p in Path(folder).glob("step-*") if _NAME.fullmatch(p.name)]
+    return sorted((path for path in named if path.is_file()), key=_step)
 
 
 def resume(
@@ -137,15 +137,25 @@ def resume(
 ) -> Checkpoint | None:
     """Go on from the newest checkpoint that is whole; without any: None.
 
-    A damaged one is passed over with a warning. When none is whole, and when the newest
-    whole one does not fit, a ValueError is raised: to begin anew must be said.
+    Damaged ones that are newer are passed over with a warning and get another name,
+    with `.damaged` behind it: nobody may take them for the newest again. When none is
+    whole, and when the newest whole one does not fit, a ValueError is raised and none
+    is renamed: to begin anew must be said.
     """
-    paths = checkpoints(folder)
+    paths, damaged = checkpoints(folder), {}
     for path in reversed(paths):
         try:
-            return load_checkpoint(path, model=model, optimizer=optimizer)
+            found = load_checkpoint(path, model=model, optimizer=optimizer)
         except DamagedCheckpoint as damage:
-            warnings.warn(f"{damage}; the one before it is tried", stacklevel=2)
+            damaged[path] = damage
+            continue
+        for bad, damage in damaged.items():
+            aside = bad.replace(bad.with_name(f"{bad.name}.damaged"))
+            told = f"{damage}; it is {aside.name} now, and {path.name} is taken"
+            warnings.warn(told, stacklevel=2)
+        return found
+    for damage in damaged.values():
+        warnings.warn(str(damage), stacklevel=2)
     if paths:
         raise ValueError(
             f"none of the {len(paths)} checkpoints in {folder} is whole: move them "

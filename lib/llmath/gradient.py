@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor
 
-from llmath.border import floats, number, positive
+from llmath.border import NoNumber, floats, number, positive
 
 
-class NotFinite(ValueError):
+class NotFinite(NoNumber):
     """A gradient is infinite or no number at all.
 
     `norm` is that of all gradients; `where` lists which parameters, counted from 0 in

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from llmath.attention import softmax
-from llmath.border import floats, number, of_kind, tensors, wholes
+from llmath.border import NoNumber, floats, number, of_kind, tensors, wholes
 
 Logits = Float[Tensor, "*batch V"]
 
@@ -148,7 +148,7 @@ class Sampling:
                 f"{tuple(logits.shape)} on {logits.device}"
             )
         if not logits.max().isfinite():  # NaN counts as the largest
-            raise ValueError(
+            raise NoNumber(
                 f"no token can be chosen: the largest of {len(logits)} logits is "
                 f"{logits.max()}"
             )

@@ -181,6 +181,21 @@ def test_half_a_file_never_replaces_a_whole_one(tmp_path):
     assert os.listdir(tmp_path) == ["result.json"], "and no draft"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="folders are synced on POSIX alone")
+def test_the_new_name_is_on_the_disk_too(tmp_path, monkeypatch):
+    """First the file, then, when it has its name, the folder that holds the name."""
+    path, synced, sync = tmp_path / "result", [], os.fsync
+
+    def watched(descriptor):
+        synced.append((os.fstat(descriptor).st_ino, path.exists()))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    with replacing(path) as file:
+        file.write(b"whole")
+    assert synced == [(path.stat().st_ino, False), (tmp_path.stat().st_ino, True)]
+
+
 def test_json_there_and_back(tmp_path):
     value = {"η": [1, 2.5, None], "holds": True}
     write_json(tmp_path / "a.json", value)

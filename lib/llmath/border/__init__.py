@@ -9,6 +9,10 @@ from numbers import Integral, Real
 from typing import Any
 
 
+class NoNumber(ValueError):
+    """What was computed is infinite, or no number at all: NaN."""
+
+
 def tensors(**given: Any) -> None:
     """Each is a tensor, and all are on one device."""
     _check_tensors(given)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from llmath.border import floats, tensors, wholes
+from llmath.border import NoNumber, floats, tensors, wholes
 
 
 def check_heads(q: Tensor, k: Tensor, v: Tensor | None = None) -> None:
@@ -49,14 +49,14 @@ def check_positions(queries: Tensor, keys: Tensor) -> None:
 
 
 def check_scores(scores: Tensor) -> None:
-    """All are finite; else where the first is that is not, and what to do."""
+    """All are finite; else a NoNumber: where the first is, and what to do."""
     if torch.compiler.is_compiling() or not scores.numel() or scores.is_meta:
         return  # a look at the values would break a compiled graph
     if torch.stack(torch.aminmax(scores)).isfinite().all():  # NaN passes through both
         return
     where = (~scores.isfinite()).nonzero()
     b, h, t, s = where[0].tolist()
-    raise ValueError(
+    raise NoNumber(
         f"{len(where)} of {scores.numel()} attention scores are NaN or infinite, the "
         f"first at batch {b}, head {h}, query {t}, key {s}. The queries or keys "
         f"were so already, or their product overflowed {scores.dtype}. To find where, "

@@ -23,8 +23,18 @@ def replacing(path: str | PathLike) -> Iterator[BinaryIO]:
             file.flush()
             os.fsync(file.fileno())  # on the disk before the old file goes
         os.replace(draft, path)
+        if os.name == "posix":  # the new name is on the disk with its folder alone
+            _sync(path.parent)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_json(path: str | PathLike, value: Any) -> None:

@@ -17,8 +17,11 @@ engine.py       how a model is computed here: device, type, kernels, processes
 evaluate.py     model, validation text → loss, bits per byte, a sample
 metrics.py      what a run reports, one line of JSON each
 peak.py         device → how fast it could multiply
+lock.py         one process at a time in the folder of a run
 folder.py       where a run keeps what it does
+keeper.py       a run ↔ its checkpoints: which stay, which are known to be good
 start.py        what a run begins with
+diverged.py     a number that is none → what is said about it
 loop.py         update after update, looked at and saved on the way
 whole.py        a run from its beginning to its end
 options.py      settings ↔ flags
@@ -33,9 +36,10 @@ from llmath.train.corpora import (
     open_corpus,
 )
 from llmath.train.distributed import ALONE, Processes, launched
+from llmath.train.diverged import Diverged
 from llmath.train.engine import Engine
 from llmath.train.evaluate import bits_per, evaluate, sample
-from llmath.train.loop import Diverged, Run
+from llmath.train.loop import Run
 from llmath.train.metrics import Evaluation, Step, read_metrics
 from llmath.train.peak import Peak, find_peak
 from llmath.train.presets import PRESETS, preset

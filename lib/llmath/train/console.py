@@ -1,6 +1,7 @@
 """what a run looks like in a terminal: a bar that moves, a line for each evaluation"""
 
 import signal
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -10,6 +11,16 @@ from tqdm import tqdm
 from llmath.scaling import parameters
 from llmath.train.loop import Run
 from llmath.train.metrics import Evaluation, Record
+
+
+def printable(text: str) -> str:
+    """The text with what steers a terminal spelt out: \\x1b; lines and tabs stay."""
+    return "".join(
+        x.encode("unicode_escape").decode()
+        if unicodedata.category(x) == "Cc" and x not in "\n\t"
+        else x
+        for x in text
+    )
 
 
 class Console:
@@ -44,7 +55,7 @@ class Console:
             told = "" if bits is None else f", {bits:.4f} bits per byte"
             self.line(f"step {record.step}: validation loss {record.loss:.4f}{told}")
             if record.sample is not None:
-                self.line("    " + record.sample.replace("\n", "\n    "))
+                self.line("    " + printable(record.sample).replace("\n", "\n    "))
             return
         norm = "skipped" if record.skipped else f"{record.gradient_norm:.2f}"
         speed = f"{record.tokens_per_second:,.0f} tokens/s"

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Integer
 
 from llmath.border import count, number, of_kind
-from llmath.data import encode_to_file, load_ids, read_text, shakespeare
+from llmath.data import encode_to_file, fingerprint, load_ids, read_text, shakespeare
 from llmath.tokenizer import Tokenizer, byte_alphabet
 
 _PARTS = ("train", "validation")
@@ -43,6 +43,13 @@ class Corpus:
         data = self.tokenizer.decode_bytes(self.validation[1:].tolist())
         continued = sum(map(data.count, map(_byte, range(0x80, 0xC0))))
         return len(data), len(data) - continued
+
+    @cached_property
+    def marks(self) -> dict[str, int | str | None]:
+        """What a checkpoint must have in common with the run that it is of."""
+        tokenizer = self.tokenizer
+        mark = None if tokenizer is None else fingerprint(tokenizer)
+        return {"vocab_size": self.vocab_size, "tokenizer": mark}
 
 
 def _byte(value: int) -> bytes:

@@ -13,6 +13,7 @@ from llmath.data import windows
 from llmath.generate import generate
 from llmath.loss import surprisal
 from llmath.model import Transformer
+from llmath.train.corpora import Corpus
 from llmath.train.distributed import ALONE, Processes
 
 
@@ -57,6 +58,21 @@ def bits_per(loss: float, tokens: int, units: int) -> float:
     number(loss=loss)
     count(tokens=tokens, units=units)
     return loss * tokens / units / math.log(2)
+
+
+def bits_of(loss: float, corpus: Corpus) -> dict[str, float | None]:
+    """`bits_per` byte and character of the validation text, whose loss this is.
+
+    None where a corpus has no text; what is no corpus raises a ValueError.
+    """
+    of_kind(Corpus, corpus=corpus)
+    units = corpus.predicted or (None, None)
+    n = len(corpus.validation) - 1
+    names = ("bits_per_byte", "bits_per_character")
+    return {
+        name: None if u is None else bits_per(loss, n, u)
+        for name, u in zip(names, units, strict=True)
+    }
 
 
 def sample(

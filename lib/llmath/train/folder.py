@@ -5,6 +5,8 @@ tokenizer.json    how its text becomes ids
 train.ids, validation.ids
 metrics.jsonl     what it reports
 checkpoints/      what it goes on from
+lock              who trains here now
+unfinished        there while a text is encoded, before there is a run
 """
 
 import os
@@ -15,11 +17,13 @@ from llmath.border import of_kind
 from llmath.checkpoint import checkpoints
 from llmath.runtime import write_json
 from llmath.tokenizer.files import read_json
+from llmath.train.lock import Lock
 from llmath.train.metrics import Metrics
 from llmath.train.presets import as_json, changed, from_json
 from llmath.train.settings import TrainConfig
 
 _MARKS = ("config.json", "metrics.jsonl")
+_CORPUS = ("tokenizer.json", "train.ids", "validation.ids")
 
 
 class Folder:
@@ -32,7 +36,8 @@ class Folder:
     def __init__(self, path: Path) -> None:
         of_kind(Path, path=path)
         self.path, self.checkpoints = path, path / "checkpoints"
-        self.metrics = Metrics(path / "metrics.jsonl")
+        self.metrics, self.lock = Metrics(path / "metrics.jsonl"), Lock(path / "lock")
+        self._unfinished = path / "unfinished"
         try:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             for folder in (self.path, self.checkpoints):
@@ -44,8 +49,18 @@ class Folder:
                 f"Choose another folder"
             ) from error
 
-    def check_new(self) -> None:
-        """A folder that another run is in raises a ValueError."""
+    def clear(self) -> None:
+        """Remove the halves of files that a process left which was killed."""
+        for name in (*_MARKS, *_CORPUS):
+            for draft in self.path.glob(f"{name}.*.part"):
+                draft.unlink()
+
+    def check_new(self, *, encodes: bool) -> None:
+        """A folder that another run is in raises a ValueError.
+
+        So does one with files that a text which is encoded here would replace, unless
+        an earlier beginning of a run left them. From now on such a beginning is marked.
+        """
         found = checkpoints(self.checkpoints)
         if found or any((self.path / name).exists() for name in _MARKS):
             saved = f", saved up to {found[-1].name}" if found else ""
@@ -53,6 +68,15 @@ class Folder:
                 f"{self.path} holds another run{saved}: --resume goes on with it "
                 f"(resume=True), another folder begins a new one"
             )
+        if not encodes:
+            return
+        there = [name for name in _CORPUS if (self.path / name).exists()]
+        if there and not self._unfinished.exists():
+            raise ValueError(
+                f"{self.path} holds {', '.join(there)}, which no run here has written "
+                f"and a new one would replace: choose another folder"
+            )
+        self._unfinished.touch()
 
     def check_same(self, config: TrainConfig) -> None:
         """Settings of which the run that is here would learn otherwise than before.
@@ -68,6 +92,7 @@ class Folder:
     def keep(self, config: TrainConfig) -> None:
         """Keep the settings: from now on there is a run here."""
         write_json(self.path / "config.json", as_json(config))
+        self._unfinished.unlink(missing_ok=True)
 
     @property
     def has_corpus(self) -> bool:

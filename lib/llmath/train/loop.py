@@ -12,34 +12,35 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from llmath.border import of_kind
-from llmath.checkpoint import prune, resume, save_checkpoint
-from llmath.data import fingerprint
-from llmath.gradient import global_norm
+from llmath.border import NoNumber, of_kind
 from llmath.model import Transformer
-from llmath.optim import make_optimizer
 from llmath.runtime import provenance, seeded
 from llmath.schedule import SCHEDULES
 from llmath.train.corpora import Corpus
 from llmath.train.distributed import ALONE, Processes
+from llmath.train.diverged import Diverged, diverged
 from llmath.train.engine import Engine
-from llmath.train.evaluate import bits_per, evaluate, sample
+from llmath.train.evaluate import bits_of, evaluate, sample
+from llmath.train.keeper import Keeper
 from llmath.train.metrics import Evaluation, Record, Step
 from llmath.train.peak import find_peak
 from llmath.train.presets import as_json
 from llmath.train.settings import TrainConfig
-from llmath.train.start import find_batches, find_corpus, find_folder
-
-
-class Diverged(ValueError):
-    """The loss or its gradient is no number any more; says when, and what is saved."""
+from llmath.train.start import (
+    check_parts,
+    find_batches,
+    find_corpus,
+    find_folder,
+    find_optimizer,
+)
 
 
 class Run:
     """One training run, which hands out what it does as it does it.
 
     Without a corpus it reads the one of its settings; without a folder it keeps
-    nothing. `stop()` ends it behind the step under way, saved.
+    nothing. `stop()` ends it behind the step under way, saved. `device` is where this
+    process computes, if the settings leave that open.
 
     A corpus shorter than the context, a folder that cannot be written to or holds
     another run, and a run that cannot go on with these settings raise a ValueError; a
@@ -54,45 +55,62 @@ class Run:
         folder: str | Path | None = None,
         resume: bool = False,
         processes: Processes = ALONE,
+        device: str | None = None,
     ) -> None:
         of_kind(TrainConfig, config=config)
+        check_parts(config, processes)
         self.config, self.processes = config, processes
-        self.folder = find_folder(folder, config, resume=resume, processes=processes)
-        self.corpus = find_corpus(
-            corpus, config, self.folder, resume=resume, processes=processes
-        )
+        how = {"resume": resume, "processes": processes}
+        self.folder = find_folder(folder, config, encodes=corpus is None, **how)
+        try:
+            self.corpus = find_corpus(corpus, config, self.folder, **how)
+            self._prepare(config if device is None else replace(config, device=device))
+            if resume:
+                self._go_on()
+            self._announce()
+        except BaseException:
+            self._lock(False)
+            raise
+
+    def _prepare(self, config: TrainConfig) -> None:
+        """All that a run computes with, as it is before the first step."""
         self.seeds = seeded(config.seed)
         shape = replace(config.model, vocab_size=self.corpus.vocab_size)
         sizes = (shape.context_length, config.batch_size, self.seeds.number("batches"))
         self.batches = find_batches("training", self.corpus.train, *sizes)
         find_batches("validation", self.corpus.validation, *sizes)
         model = Transformer(shape, seed=self.seeds.number("weights"))
-        self.engine = Engine(model, config, processes=processes)
+        self.engine = Engine(model, config, processes=self.processes)
         self.model = self.engine.model
-        options = ("lr", "weight_decay", "betas", "momentum", "adamw_lr")
-        chosen = {name: getattr(config, name) for name in options}
-        self.optimizer = make_optimizer(
-            self.model, config.optimizer, **chosen, impl=config.rule
-        )
-        self.step, self.seconds, self.stopping = 0, 0.0, False
-        self.saved: Path | None = None
-        self.norm: float | None = None
-        if resume:
-            self._go_on()
+        self.optimizer = find_optimizer(self.model, config)
         self.peak = find_peak(self.engine.device, self.engine.dtype)
+        self.step, self.seconds, self.stopping = 0, 0.0, False
+        self.norm: float | None = None
+        self.keeper: Keeper | None = None
+        if self.folder is not None:
+            writes = self.processes.first
+            self.keeper = Keeper(self.folder.checkpoints, self.config, writes=writes)
+
+    def _announce(self) -> None:
         if self._keeps:
-            self.folder.keep(config)
-            about = {"settings": as_json(config), "peak": vars(self.peak)}
+            self.folder.keep(self.config)
+            about = {"settings": as_json(self.config), "peak": vars(self.peak)}
             about |= {"provenance": provenance(device=self.engine.device)}
             self.folder.metrics.write("run", step=self.step, **about)
 
     def __iter__(self) -> Iterator[Record]:
         """Update by update, from where the run stands to its last step."""
-        c = self.config
-        if self.step == 0:
+        self._lock(True)
+        try:
+            yield from self._steps()
+        finally:
+            self._lock(False)
+
+    def _steps(self) -> Iterator[Record]:
+        c, ending = self.config, False
+        if self.step == 0 and self.saved is None:
             yield self._evaluation()
             self._save(0 in c.keep_steps)
-        ending = False
         while not (self.finished or ending):
             yield self._update()
             if self.finished or self.step % c.evaluate_every == 0:
@@ -102,6 +120,11 @@ class Run:
             due = self.step % c.save_every == 0 or self.step in c.keep_steps
             self._save(self.finished or due or ending)
         self.stopping = False
+
+    @property
+    def saved(self) -> Path | None:
+        """The newest checkpoint."""
+        return None if self.keeper is None else self.keeper.saved
 
     @property
     def finished(self) -> bool:
@@ -119,67 +142,58 @@ class Run:
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
         try:
-            loss = self.engine.gradient(next(self.batches))
-            if not math.isfinite(loss):
-                raise ValueError(f"the loss is {loss}")
+            loss = self.engine.gradient(self.batches[self.step])
+            self._sound("the loss", loss)
             norm = self.engine.update(self.optimizer)
-        except ValueError as error:
-            raise self._diverged(c.lr * factor, error) from error
+        except NoNumber as error:
+            raise self._diverged(
+                f"step {self.step + 1} cannot be made", error
+            ) from error
         self.step, self.norm = self.step + 1, norm
+        self.batches.step = self.step
         took = time.perf_counter() - began
         self.seconds += took
-        speed = B * T / took
-        each = speed / self.processes.world
+        speed, world = B * T / took, self.processes.world
         record = Step(
             step=self.step,
             loss=loss,
-            lr=c.lr * factor,
+            lr=self.optimizer.param_groups[0]["lr"],
             gradient_norm=norm,
             tokens=self.step * B * T,
             tokens_per_second=speed,
-            mfu=self.peak.utilisation(self.model.config, T, each),
+            mfu=self.peak.utilisation(self.model.config, T, speed / world),
             seconds=self.seconds,
             skipped=norm is None,
         )
         return self._report(record)
 
-    def _diverged(self, lr: float, error: ValueError) -> Diverged:
-        """What went wrong in this step, and what is left of the run."""
-        found = [p.grad for p in self.model.parameters() if p.grad is not None]
-        norm = (
-            f"gradient norm {global_norm(found).item():.4g}"
-            if found
-            else (f"gradient norm of the step before {self.norm}")
-        )
-        saved = f"the last good checkpoint is {self.saved}"
-        return Diverged(
-            f"step {self.step + 1} cannot be made: {error} (learning rate {lr:.4g}, "
-            f"{norm}). Choose a smaller --lr or a longer --warmup; "
-            f"{saved if self.saved else 'no checkpoint was saved before'}"
-        )
+    def _sound(self, what: str, loss: float) -> None:
+        """These weights gave a loss; one that is not finite raises a NoNumber."""
+        if not math.isfinite(loss):
+            raise NoNumber(f"{what} is {loss}")
+        if self.keeper is not None:
+            self.keeper.sound(self.step)
+
+    def _diverged(self, what: str, error: NoNumber) -> Diverged:
+        told = {} if self.keeper is None else {"kept": self.keeper.told()}
+        told |= {"scale": self.engine.scaler.get_scale(), "before": self.norm}
+        return diverged(what, error, optimizer=self.optimizer, **told)
 
     def _evaluation(self) -> Evaluation:
         began = time.perf_counter()
         corpus, T = self.corpus, self.model.config.context_length
         how = {"device": self.engine.device, "processes": self.processes}
-        with self.engine.kernels():
-            loss = evaluate(self.engine.forward, corpus.validation, T, **how)
-        counted = corpus.predicted or (None, None)
-        n = len(corpus.validation) - 1
-        bits = [
-            None if units is None else bits_per(loss, n, units) for units in counted
-        ]
-        text = self._sample()
+        try:
+            with self.engine.kernels():
+                loss = evaluate(self.engine.forward, corpus.validation, T, **how)
+            self._sound("the validation loss", loss)
+            text = self._sample()
+        except NoNumber as error:
+            what = f"the model of step {self.step} cannot be judged"
+            raise self._diverged(what, error) from error
         self.seconds += time.perf_counter() - began
-        record = Evaluation(
-            step=self.step,
-            loss=loss,
-            bits_per_byte=bits[0],
-            bits_per_character=bits[1],
-            sample=text,
-            seconds=self.seconds,
-        )
-        return self._report(record)
+        about = {"step": self.step, "loss": loss, **bits_of(loss, corpus)}
+        return self._report(Evaluation(**about, sample=text, seconds=self.seconds))
 
     def _sample(self) -> str | None:
         """What the model writes now behind the first token of the validation text."""
@@ -201,42 +215,35 @@ class Run:
             self.folder.metrics.record(record, now)
         return record
 
+    def _lock(self, hold: bool) -> None:
+        if self._keeps:
+            (self.folder.lock.take if hold else self.folder.lock.release)()
+
     def _save(self, when: bool) -> None:
-        if not when or not self._keeps:
+        if not when or self.keeper is None:
             return
-        state = self._marks() | {
+        state = self.corpus.marks | {
             "batches": self.batches.state(),
             "scaler": self.engine.scaler.state_dict(),
             "seconds": self.seconds,
         }
-        folder, how = self.folder.checkpoints, {"optimizer": self.optimizer}
-        self.saved = save_checkpoint(
-            folder, self.step, model=self.model, state=state, **how
-        )
-        prune(folder, self.config.keep, also=self.config.keep_steps)
-
-    def _marks(self) -> dict[str, object]:
-        """What a checkpoint must have in common with the run that it is of."""
-        tokenizer = self.corpus.tokenizer
-        mark = None if tokenizer is None else fingerprint(tokenizer)
-        return {"vocab_size": self.corpus.vocab_size, "tokenizer": mark}
+        how = {"model": self.model, "optimizer": self.optimizer, "state": state}
+        try:
+            self.keeper.save(self.step, **how)
+        except NoNumber as error:
+            raise self._diverged(f"step {self.step} cannot be saved", error) from error
 
     def _go_on(self) -> None:
         """Take up the newest whole checkpoint; without any, begin at the beginning."""
-        found = resume(
-            self.folder.checkpoints, model=self.model, optimizer=self.optimizer
-        )
-        if self._keeps:
+        if not self.processes.first:
+            self.processes.wait()  # until the first has set aside what is damaged
+        how = {"model": self.model, "optimizer": self.optimizer}
+        found = self.keeper.take_up(**how, marks=self.corpus.marks)
+        if self.processes.first:
+            self.processes.wait()
+        if found is not None:
+            self.batches.restore(found.state["batches"])
+            self.engine.scaler.load_state_dict(found.state["scaler"])
+            self.step, self.seconds = found.step, found.state["seconds"]
+        if self._keeps:  # at last: a run that is refused loses no line
             self.folder.metrics.cut(None if found is None else found.step)
-        if found is None:
-            return
-        for name, now in self._marks().items():
-            if found.state.get(name) != now:
-                raise ValueError(
-                    f"{found.path} cannot go on: its {name} was "
-                    f"{found.state.get(name)!r} and is now {now!r}"
-                )
-        self.step, self.saved = found.step, found.path
-        self.seconds = found.state["seconds"]
-        self.batches.restore(found.state["batches"])
-        self.engine.scaler.load_state_dict(found.state["scaler"])

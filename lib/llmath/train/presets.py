@@ -80,18 +80,30 @@ def from_json(found: Any) -> TrainConfig:
 
     Fields that are missing or unknown raise a ValueError that names them.
     """
-    names = {f.name for f in fields(TrainConfig)}
-    if not isinstance(found, dict) or found.keys() != names:
-        there = set(found) if isinstance(found, dict) else set()
-        raise ValueError(
-            f"this describes no training run: it lacks {sorted(names - there)} and has "
-            f"no use for {sorted(there - names)}"
-        )
-    model = dict(found["model"])
-    if model.get("rope_scaling") is not None:
-        model["rope_scaling"] = RopeScaling(**model["rope_scaling"])
+    _check_fields("training run", TrainConfig, found)
+    model = _model(found["model"])
     rows = {n: tuple(v) for n, v in found.items() if isinstance(v, list)}
-    return TrainConfig(**{**found, **rows, "model": ModelConfig(**model)})
+    return TrainConfig(**{**found, **rows, "model": model})
+
+
+def _model(found: Any) -> ModelConfig:
+    """The shape of a model, and within it how its rotary positions are scaled."""
+    _check_fields("model", ModelConfig, found)
+    scaling = found["rope_scaling"]
+    if scaling is not None:
+        _check_fields("rotary scaling", RopeScaling, scaling)
+        scaling = RopeScaling(**scaling)
+    return ModelConfig(**found | {"rope_scaling": scaling})
+
+
+def _check_fields(what: str, kind: type, found: Any) -> None:
+    names = {f.name for f in fields(kind)}
+    there = set(found) if isinstance(found, dict) else set()
+    if not isinstance(found, dict) or there != names:
+        raise ValueError(
+            f"this describes no {what}: it lacks {sorted(names - there)} and has no "
+            f"use for {sorted(there - names)}"
+        )
 
 
 def changed(before: TrainConfig, now: TrainConfig) -> list[str]:
