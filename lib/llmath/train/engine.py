@@ -39,6 +39,8 @@ class Engine:
         self.training = self.parallel
         if config.compile != "off":
             self.training = torch.compile(self.parallel, backend=config.compile)
+        # Made once: another one at every step would be compiled at every step.
+        self.recomputed = recomputing(self.model.blocks if config.recompute else [])
         half = self.dtype == torch.float16
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=half)
         self._impl = "explicit" if config.kernels == "explicit" else "sdpa"
@@ -76,10 +78,7 @@ class Engine:
             for x, y in self.processes.mine(parts)
         ]
         n = batch[1].numel()
-        with ExitStack() as stack:
-            stack.enter_context(self.kernels())
-            if self.config.recompute:
-                stack.enter_context(recomputing(self.model.blocks))
+        with self.kernels(), self.recomputed:
             within = partial(self._part, last=len(mine) - 1)
             loss = accumulate(
                 self._logits, mine, n=n, scale=self._scaled, within=within
@@ -95,7 +94,7 @@ class Engine:
         return self.scaler.scale(loss * self.processes.world)
 
     def _part(self, part: int, *, last: int) -> AbstractContextManager:
-        """Gradients go to the other processes once, behind the last part."""
+        """Gradients go to the other processes once, after the last part."""
         quiet = self.processes.world > 1 and part < last
         return self.parallel.no_sync() if quiet else nullcontext()
 
