@@ -116,6 +116,14 @@ def test_what_is_not_said_follows():
     assert (said.d_ff, said.n_kv_heads, said.n_heads) == (64, 2, 4)
 
 
+def test_an_optimizer_brings_its_own_options():
+    words = ["--optimizer", "adamw", "--betas", "0.8", "0.9"]
+    config = configured(PRESETS["book"], vars(parser().parse_args(words)))
+    baseline = PRESETS["baseline"]
+    assert (config.momentum, config.adamw_lr) == (None, baseline.adamw_lr)
+    assert (config.betas, config.lr) == ((0.8, 0.9), PRESETS["book"].lr)
+
+
 # From the beginning to the end
 
 
@@ -191,6 +199,25 @@ def test_an_unknown_flag_and_the_nearest(capsys):
     assert "invalid choice: 'huge'" in refused(capsys, "--preset", "huge")
     assert "invalid int value: 'many'" in refused(capsys, "--steps", "many")
     assert "invalid float, or none value: 'x'" in refused(capsys, "--clip", "x")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--optimizer sgd --momentum 0.9", "sgd does not look at momentum=0.9"),
+        ("--optimizer sgd --betas 0.9 0.99", "sgd does not look at betas=(0.9, 0.99)"),
+        ("--adamw-lr 3e-4", "adamw does not look at adamw_lr=0.0003"),
+        ("--decay 3", "decay=3 belongs to warmup_stable_decay"),
+        ("--schedule constant --floor 0.1", "--floor 0.1 is where"),
+        ("--validation nan", "validation is a share"),
+        ("--device nonsense", "device='nonsense' is no device"),
+        ("--device cuda:99", "no device 'cuda:99' here"),
+    ],
+)
+def test_a_flag_that_is_not_looked_at(flags, capsys, tmp_path, words, message):
+    """Even where what is said is the default; and no folder is made."""
+    assert message in refused(capsys, *flags, *words.split())
+    assert not (tmp_path / "run").exists()
 
 
 def test_where_it_is_kept_must_be_said(capsys):

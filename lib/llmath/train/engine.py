@@ -17,10 +17,23 @@ from llmath.train.settings import TrainConfig
 from llmath.train.step import Batch, accumulate, fused_kernels, in_parts, recomputing
 
 
+def choose(config: TrainConfig) -> tuple[torch.device, torch.dtype]:
+    """The device of these settings, and the type that it computes in.
+
+    A device that is not there, and a type it cannot compute in, raise a ValueError.
+    """
+    device, dtype = choose_device(config.device), float_type(config.dtype)
+    if not can_compute(device, dtype):
+        raise ValueError(
+            f"{device} cannot compute in {config.dtype}: choose another dtype"
+        )
+    return device, dtype
+
+
 class Engine:
     """Computes gradients and losses of one model as the settings say.
 
-    A type that the device cannot compute in raises a ValueError.
+    What `choose` refuses raises a ValueError.
     """
 
     def __init__(
@@ -28,11 +41,7 @@ class Engine:
     ) -> None:
         of_kind(Transformer, model=model)
         self.config, self.processes = config, processes
-        self.device, self.dtype = choose_device(config.device), float_type(config.dtype)
-        if not can_compute(self.device, self.dtype):
-            raise ValueError(
-                f"{self.device} cannot compute in {config.dtype}: choose another dtype"
-            )
+        self.device, self.dtype = choose(config)
         wide = torch.promote_types(self.dtype, torch.float32)
         self.model = model.to(self.device, wide)
         self.parallel = processes.together(self.model)

@@ -52,9 +52,11 @@ def bits_per(loss: float, tokens: int, units: int) -> float:
     What the `tokens` n of a text cost, at a mean of ℒ nats, for each of its `units`
     (bytes or characters): the same scale whatever the tokens are.
 
-    A loss that is no number and counts below 1 raise a ValueError.
+    A loss that is not finite and counts below 1 raise a ValueError.
     """
     number(loss=loss)
+    if not math.isfinite(loss):
+        raise ValueError(f"a loss of {loss} nats has no bits: it should be finite")
     count(tokens=tokens, units=units)
     return loss * tokens / units / math.log(2)
 

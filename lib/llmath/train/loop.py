@@ -22,7 +22,7 @@ from llmath.runtime import provenance, seeded
 from llmath.schedule import SCHEDULES
 from llmath.train.corpora import Corpus
 from llmath.train.distributed import ALONE, Processes
-from llmath.train.engine import Engine
+from llmath.train.engine import Engine, choose
 from llmath.train.evaluate import bits_per, evaluate, sample
 from llmath.train.metrics import Evaluation, Record, Step
 from llmath.train.peak import find_peak
@@ -57,6 +57,7 @@ class Run:
     ) -> None:
         of_kind(TrainConfig, config=config)
         self.config, self.processes = config, processes
+        choose(config)  # before a folder is made and a long text is encoded
         self.folder = find_folder(folder, config, resume=resume, processes=processes)
         self.corpus = find_corpus(
             corpus, config, self.folder, resume=resume, processes=processes
@@ -69,10 +70,8 @@ class Run:
         model = Transformer(shape, seed=self.seeds.number("weights"))
         self.engine = Engine(model, config, processes=processes)
         self.model = self.engine.model
-        options = ("lr", "weight_decay", "betas", "momentum", "adamw_lr")
-        chosen = {name: getattr(config, name) for name in options}
         self.optimizer = make_optimizer(
-            self.model, config.optimizer, **chosen, impl=config.rule
+            self.model, config.optimizer, **config.updating, impl=config.rule
         )
         self.step, self.seconds, self.stopping = 0, 0.0, False
         self.saved: Path | None = None

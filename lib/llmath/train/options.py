@@ -14,11 +14,18 @@ from types import MappingProxyType
 from typing import Any, NoReturn
 
 from llmath.config import CHOICES, ModelConfig
-from llmath.optim import OPTIMIZERS
+from llmath.optim import OPTIMIZERS, OPTIONS
+from llmath.optim.groups import check_options
 from llmath.runtime import DTYPES
 from llmath.schedule import SCHEDULES
 from llmath.train.presets import PRESETS
-from llmath.train.settings import COMPILE, KERNELS, TOKENS, TrainConfig
+from llmath.train.settings import (
+    COMPILE,
+    KERNELS,
+    TOKENS,
+    UPDATE_OPTIONS,
+    TrainConfig,
+)
 
 _CHOICES = MappingProxyType(
     {
@@ -170,7 +177,9 @@ def _reader(kind: Any) -> Callable[[str], Any]:
 def configured(base: TrainConfig, said: dict[str, Any]) -> TrainConfig:
     """The settings `base` with what was said in their place.
 
-    Settings that do not fit together raise a ValueError.
+    An optimizer that was said brings its own options: those of the optimizer before it
+    go back to their defaults. Settings that do not fit together, and flags that the
+    optimizer or the schedule does not look at, raise a ValueError.
     """
     shape = {name: said[name] for name in _MODEL_HELP if name in said}
     for name, other in _FOLLOWS.items():
@@ -183,6 +192,15 @@ def configured(base: TrainConfig, said: dict[str, Any]) -> TrainConfig:
         for name, value in said.items()
         if name in names
     }
+    optimizer = said.get("optimizer", base.optimizer)
+    check_options(optimizer, {n: own[n] for n in UPDATE_OPTIONS if n in own})
+    plain = {f.name: f.default for f in fields(TrainConfig)}
+    own |= {n: plain[n] for n in UPDATE_OPTIONS if n not in OPTIONS[optimizer]}
+    if "floor" in own and own.get("schedule", base.schedule) == "constant":
+        raise ValueError(
+            f"--floor {own['floor']} is where the learning rate falls to, and the "
+            f"schedule constant does not fall: leave it out"
+        )
     return replace(base, **own, model=replace(base.model, **shape))
 
 
