@@ -67,7 +67,11 @@ class Engine:
 
     @contextmanager
     def kernels(self) -> Iterator[None]:
-        """Within: norms and activations by the kernels that the settings ask for."""
+        """Within: norms and activations by the kernels that the settings ask for.
+
+        A compiled model keeps its formulas, whatever they ask for: torch.compile makes
+        fused kernels of those itself, and cannot look into PyTorch's own.
+        """
         c = self.model.config
         norm = None if c.norm_position == "none" else c.norm
         with ExitStack() as stack:

@@ -84,7 +84,8 @@ class TrainConfig:
     accumulate: int = _set(
         1,
         "batches",
-        "in how many parts a batch is computed: the same update in less memory",
+        "gradient accumulation: in how many parts a batch is computed, for the same "
+        "update in less memory",
     )
     optimizer: str = _set(
         "adamw", "update", "the rule that turns gradients into updates"
@@ -95,13 +96,15 @@ class TrainConfig:
         "the learning rate at its peak: too small learns slowly, too large diverges",
     )
     schedule: str = _set(
-        "cosine", "update", "how the learning rate falls behind its peak"
+        "cosine", "update", "how the learning rate falls after its peak"
     )
     warmup: int = _set(
-        100, "update", "steps in which the learning rate rises from 0 to its peak"
+        100,
+        "update",
+        "steps in which the learning rate rises to its peak, from 1/warmup of it on",
     )
     floor: float = _set(
-        0.1, "update", "what is left of the learning rate at the end, as a share"
+        0.1, "update", "the minimum learning rate, at the end, as a share of the peak"
     )
     decay: int | None = _set(
         None, "update", "of the schedule wsd: the steps at the end in which it falls"
@@ -126,7 +129,8 @@ class TrainConfig:
     clip: float | None = _set(
         1.0,
         "update",
-        "a gradient longer than this is shortened to it; none leaves all as they are",
+        "gradient clipping by global norm: a gradient longer than this is shortened to "
+        "it; none leaves all as they are",
     )
     rule: str = _set(
         "fused",
@@ -137,7 +141,8 @@ class TrainConfig:
         "fused",
         "speed",
         "how the same model is computed: explicit (the book's formulas), sdpa "
-        "(PyTorch's attention), fused (its norms and activations too)",
+        "(PyTorch's attention), fused (its norms and activations too; with --compile "
+        "fused is sdpa, and the compiler makes kernels of the rest)",
     )
     compile: str = _set(
         "off",
@@ -148,15 +153,15 @@ class TrainConfig:
     recompute: bool = _set(
         False,
         "speed",
-        "forget activations within a block and compute them again for the gradient: "
-        "less memory, a third more work",
+        "activation checkpointing: forget activations within a block and compute them "
+        "again for the gradient, with less memory and a third more work",
         later=True,
     )
     dtype: str = _set(
         "float32",
         "speed",
-        "the type of matrix products; weights stay in float32 beside bfloat16 and "
-        "float16, and float16 scales its loss",
+        "mixed precision (autocast): the type of matrix products; weights stay in "
+        "float32 beside bfloat16 and float16, and float16 scales its loss",
     )
     device: str = _set(
         "auto",
