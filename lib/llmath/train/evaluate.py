@@ -69,7 +69,7 @@ def sample(
     temperature: float = 0.8,
     generator: torch.Generator,
 ) -> list[int]:
-    """The prompt and `n` tokens that the model writes behind it.
+    """The prompt and `n` tokens that the model writes after it.
 
     A text longer than the context goes on from the latter half of the last one.
 

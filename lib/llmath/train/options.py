@@ -43,7 +43,7 @@ _CHOICES = MappingProxyType(
 _MODEL_HELP = MappingProxyType(
     {
         "vocab_size": "how many tokens a bpe learns; characters and bytes bring theirs",
-        "n_layers": "how many blocks stand one behind the other",
+        "n_layers": "how many blocks stand one after the other",
         "d_model": "the width of the residual stream",
         "n_heads": "how many heads look at once; they share the width",
         "n_kv_heads": "how many keys and values they share; it follows --n-heads",

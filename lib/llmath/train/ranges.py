@@ -12,7 +12,10 @@ _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")  # whether it is there is aske
 
 
 def check_ranges(config: Any) -> None:
-    """Each number of a TrainConfig within its range, each switch a yes or a no."""
+    """Each number of a TrainConfig within its range, and its switch a yes or a no.
+
+    What is not raises a ValueError that names the field and says what was given.
+    """
     c = config
     positive(lr=c.lr, adamw_lr=c.adamw_lr)
     if c.clip is not None:
