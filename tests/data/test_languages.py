@@ -6,6 +6,7 @@ probability, from the rules as they are spelled, and adds up −p log p.
 
 import itertools
 import math
+import string
 from collections import Counter
 
 import numpy as np
@@ -202,11 +203,38 @@ def test_the_same_seed_says_the_same():
     assert np.array_equal(one, two)
 
 
+def test_facts_are_spelled_in_letters():
+    symbols = facts(n_letters=200, key_length=1).symbols
+    assert "".join(symbols[:52]) == string.ascii_lowercase + string.ascii_uppercase
+    assert len(set(symbols)) == 200
+    assert all(len(c) == 1 and c.isalpha() and c.isprintable() for c in symbols)
+
+
+def test_the_largest_a():
+    """9^-(1 + a) is a number of full precision up to a = 321, and no longer at 322."""
+    source = facts(a=321.0)
+    assert source.block_entropy(6) > 0
+    with pytest.raises(ValueError, match="a=322"):
+        facts(a=322.0)
+
+
 REFUSED = {
     "no square": (lambda: markov_chain(P[:2]), "a row and a column"),
     "rows of no chances": (lambda: markov_chain(P * 2), "adds up to 1"),
     "two chains in one": (lambda: stationary(np.eye(2)), "falls apart"),
     "an initial too long": (lambda: markov_chain(P, initial=np.ones(4)), "shape"),
+    "an initial of twos": (
+        lambda: markov_chain(P[:2, :2] / P[:2, :2].sum(1)[:, None], initial=[2, 2]),
+        "initial .* adds up to 4",
+    ),
+    "an initial below 0": (
+        lambda: markov_chain(P, initial=[1.5, -0.5, 0]),
+        "there is a -0.5",
+    ),
+    "a beyond all numbers": (
+        lambda: facts(a=400.0),
+        "a=400.0 the rarest of 9 facts .* at most 321",
+    ),
     "one letter": (lambda: facts(n_letters=1), "at least 2, got 1"),
     "noise above 1": (lambda: facts(noise=1.5), "noise=1.5"),
     "a below 0": (lambda: facts(a=-0.1), "a=-0.1"),
@@ -220,6 +248,26 @@ REFUSED = {
     "no such symbol": (
         lambda: SOURCES["facts"].surprisal(np.array([[3]])),
         "from 0 to 2, got 3",
+    ),
+    "one text in no row": (
+        lambda: SOURCES["facts"].surprisal(np.array([0, 1])),
+        r"got shape \(2,\) in int64: one text is ids\[None\]",
+    ),
+    "ids with a point": (
+        lambda: SOURCES["facts"].surprisal(np.array([[0.0, 1.0]])),
+        r"got shape \(1, 2\) in float64",
+    ),
+    "ids in a list": (
+        lambda: SOURCES["facts"].surprisal([[0, 1]]),
+        "ids should be a ndarray, got a list",
+    ),
+    "states with a point": (
+        lambda: Source(("a",), np.ones((1, 1)), np.zeros((1, 1))),
+        "whole numbers, got float64",
+    ),
+    "a start in no state": (
+        lambda: Source(("a",), np.ones((1, 1)), np.zeros((1, 1), int), 0.0),
+        "start should be a whole number",
     ),
     "no such state": (
         lambda: Source(("a",), np.ones((1, 1)), np.ones((1, 1), int)),

@@ -9,6 +9,7 @@ from llmath.loss import cross_entropy
 from llmath.model import Transformer
 from llmath.optim import (
     OPTIMIZERS,
+    OPTIONS,
     SGD,
     Adam,
     AdamW,
@@ -89,7 +90,8 @@ def test_without_vectors_there_is_one_group():
 def test_every_name_makes_an_optimizer_that_learns(name, impl, model):
     rates = {"sgd": 0.5, "momentum": 0.1, "nesterov": 0.1, "muon": 0.02}
     lr = rates.get(name, 3e-3)
-    options = {"lr": lr, "weight_decay": 0.1, "adamw_lr": 3e-3, "impl": impl}
+    options = {"lr": lr, "weight_decay": 0.1, "impl": impl}
+    options |= {"adamw_lr": 3e-3} if name == "muon" else {}
     optimizer = make_optimizer(model, name, **options)
     assert type(optimizer) is CLASSES[name]
     assert each_once(optimizer.param_groups, model)
@@ -121,7 +123,7 @@ def test_muon_has_the_matrices_of_the_blocks(model):
 @pytest.mark.parametrize(
     ("name", "given", "found"),
     [
-        ("sgd", {"momentum": 0.5}, {"momentum": 0.0, "nesterov": False}),
+        ("sgd", {}, {"momentum": 0.0, "nesterov": False}),
         ("momentum", {}, {"momentum": 0.9, "nesterov": False}),
         ("momentum", {"momentum": 0.5}, {"momentum": 0.5}),
         ("nesterov", {}, {"momentum": 0.9, "nesterov": True}),
@@ -137,6 +139,30 @@ def test_options_reach_the_rule_they_belong_to(name, given, found):
     group = optimizer.param_groups[0]
     assert {key: group[key] for key in found} == found
     assert optimizer.impl == "explicit"
+
+
+GIVEN = {"betas": (0.8, 0.9), "eps": 1e-6, "momentum": 0.5, "scaling": "rms"}
+GIVEN |= {"adamw_lr": 1e-3, "dtype": torch.bfloat16}
+
+
+@pytest.mark.parametrize("option", GIVEN)
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_option_is_looked_at_or_refused(name, option, model):
+    """What is given changes the optimizer; or it is told that it would not."""
+
+    def held(**given):
+        made = make_optimizer(model, name, lr=0.1, **given)
+        groups = [
+            {k: v for k, v in g.items() if k != "params"} for g in made.param_groups
+        ]
+        return groups, getattr(made, "dtype", None)
+
+    if option in OPTIONS[name]:
+        assert held(**{option: GIVEN[option]}) != held()
+        return
+    message = rf"{name} does not look at {option}=.*, but at lr, weight_decay"
+    with pytest.raises(ValueError, match=message):
+        held(**{option: GIVEN[option]})
 
 
 def test_the_type_of_muons_products_is_handed_on():

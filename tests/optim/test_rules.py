@@ -1,5 +1,6 @@
 """Each rule on one number, by hand; what they share"""
 
+import inspect
 import math
 
 import pytest
@@ -182,6 +183,32 @@ def test_every_rule_refuses(name):
         rule(lr=None)
     with pytest.raises(ValueError, match=r"weight_decay .* got -0\.5"):
         rule(weight_decay=-0.5)
+
+
+BAD = {
+    **{"lr": -1.0, "weight_decay": -1.0, "step": 0, "momentum": 2.0, "dampening": 1.0},
+    **{"beta1": 2.0, "beta2": float("nan"), "eps": 0.0, "steps": -1, "scaling": "one"},
+}
+FUNCTIONS = (sgd_update, momentum_update, nesterov_update, adam_update, adamw_update)
+
+
+@pytest.mark.usefixtures("untyped")
+@pytest.mark.parametrize("rule", [*FUNCTIONS, muon_update], ids=lambda f: f.__name__)
+def test_what_is_refused_changes_nothing(rule):
+    """Every number of every rule: θ, g and what is remembered stay as they were."""
+    parameters = inspect.signature(rule).parameters.values()
+    names = [p.name for p in parameters if p.kind == p.POSITIONAL_OR_KEYWORD]
+    options = [p.name for p in parameters if p.kind == p.KEYWORD_ONLY]
+    usual = {"step": 1, "lr": 0.5, "weight_decay": 0.5}
+    fine = {name: usual[name] for name in usual if name in options}
+    refused = [name for name in options if name in BAD]
+    assert {"lr", "weight_decay"} <= {*refused}
+    assert {*options} - {*refused} <= {"dtype"}  # no number is left out
+    for name in refused:
+        tensors = [torch.full((2, 3), 1.0 + i) for i in range(len(names))]
+        with pytest.raises(ValueError, match=f"{name} |no {name} "):
+            rule(*tensors, **{**fine, name: BAD[name]})
+        assert all((x == 1.0 + i).all() for i, x in enumerate(tensors)), name
 
 
 @pytest.mark.usefixtures("untyped")

@@ -96,6 +96,26 @@ def test_every_field_has_a_flag_with_a_sentence():
         assert f"(default: {default})" in shown
 
 
+def test_the_help_can_be_read_and_typed(monkeypatch):
+    """Its three commands are understood, and no line is broken by a terminal."""
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = parser().format_help()
+    after = shown.split("three commands:\n")[1].splitlines()[:3]
+    told = [line.split("llmath.train ")[1].split() for line in after]
+    first, again, two = (vars(parser().parse_args(words)) for words in told)
+    assert (first["preset"], first["out"]) == ("tiny", again["out"])
+    assert (again["resume"], two["resume"]) == (True, False)
+    assert "torchrun --nproc-per-node 2 -m llmath.train" in after[2]
+    assert max(map(len, shown.splitlines())) <= 80
+    for term in (
+        "accumulation",
+        "checkpointing",
+        "clipping by global norm",
+        "autocast",
+    ):
+        assert term in " ".join(shown.split())
+
+
 def test_without_flags_a_preset_is_itself():
     for config in PRESETS.values():
         assert configured(config, vars(parser().parse_args([]))) == config
@@ -117,6 +137,14 @@ def test_what_is_not_said_follows():
     assert (wide.d_ff, wide.n_kv_heads) == (1024, 8)
     said = shape(["--d-model", "256", "--n-kv-heads", "2", "--d-ff", "64"])
     assert (said.d_ff, said.n_kv_heads, said.n_heads) == (64, 2, 4)
+
+
+def test_an_optimizer_brings_its_own_options():
+    words = ["--optimizer", "adamw", "--betas", "0.8", "0.9"]
+    config = configured(PRESETS["book"], vars(parser().parse_args(words)))
+    baseline = PRESETS["baseline"]
+    assert (config.momentum, config.adamw_lr) == (None, baseline.adamw_lr)
+    assert (config.betas, config.lr) == ((0.8, 0.9), PRESETS["book"].lr)
 
 
 # From the beginning to the end
@@ -156,7 +184,7 @@ def test_a_signal_saves_and_says_how_to_go_on(
     assert signal.getsignal(number) == before
     said = capsys.readouterr().out
     folder = tmp_path / "run"
-    assert "Stopped behind step 4, saved in " in said
+    assert "Stopped after step 4, saved in " in said
     assert f"Go on with:\n    python -m llmath.train --out {folder} --resume" in said
     assert told(folder)[-1]["step"] == 4
     again = said.split("Go on with:\n    python -m llmath.train ")[1].split()
@@ -179,7 +207,7 @@ def test_a_process_of_its_own_is_asked_to_end(flags, tmp_path):
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     last = told(tmp_path / "run")[-1]["step"]
-    assert f"Stopped behind step {last}, saved in" in said
+    assert f"Stopped after step {last}, saved in" in said
     path = tmp_path / f"run/checkpoints/step-{last:08d}.safetensors"
     assert path.is_file()
 
@@ -190,10 +218,36 @@ def test_a_process_of_its_own_is_asked_to_end(flags, tmp_path):
 def test_an_unknown_flag_and_the_nearest(capsys):
     said = refused(capsys, "--warm-up", "3")
     assert said == "llmath.train: there is no flag --warm-up; did you mean --warmup?\n"
-    assert "--help lists all flags" in refused(capsys, "--zzz")
+    for far in ("--zzz", "--gpu", "--gpu=1"):
+        said = refused(capsys, far)
+        assert (
+            said
+            == f"llmath.train: there is no flag {far[:5]}; --help lists all flags\n"
+        )
+    said = refused(capsys, "tiny", "--steps", "3")
+    assert said.startswith("llmath.train: unexpected argument 'tiny'; --help")
     assert "invalid choice: 'huge'" in refused(capsys, "--preset", "huge")
     assert "invalid int value: 'many'" in refused(capsys, "--steps", "many")
     assert "invalid float, or none value: 'x'" in refused(capsys, "--clip", "x")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--optimizer sgd --momentum 0.9", "sgd does not look at momentum=0.9"),
+        ("--optimizer sgd --betas 0.9 0.99", "sgd does not look at betas=(0.9, 0.99)"),
+        ("--adamw-lr 3e-4", "adamw does not look at adamw_lr=0.0003"),
+        ("--decay 3", "decay=3 belongs to warmup_stable_decay"),
+        ("--schedule constant --floor 0.1", "--floor 0.1 is where"),
+        ("--validation nan", "validation is a share"),
+        ("--device nonsense", "device='nonsense' is no device"),
+        ("--device cuda:99", "no device 'cuda:99' here"),
+    ],
+)
+def test_a_flag_that_is_not_looked_at(flags, capsys, tmp_path, words, message):
+    """Even where what is said is the default; and no folder is made."""
+    assert message in refused(capsys, *flags, *words.split())
+    assert not (tmp_path / "run").exists()
 
 
 def test_where_it_is_kept_must_be_said(capsys):

@@ -48,6 +48,20 @@ def test_two_processes_are_one(small, tmp_path):
         torch.testing.assert_close(together[name], weight, rtol=0, atol=1e-5)
 
 
+def test_two_processes_go_on_where_two_ended(small, tmp_path):
+    """Six steps of a compiled model, and then six of one that is not: twelve of one."""
+    folder, how = tmp_path / "two", "--schedule constant --warmup 2 --batch-size 6 "
+    how += "--accumulate 2 --sample-tokens 0 --evaluate-every 6 --quiet"
+    for words in ("--steps 6 --compile eager", "--steps 12 --resume --compile off"):
+        process = launch(small, folder, *how.split(), *words.split())
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors[-3000:]
+    options = {"steps": 12, "batch_size": 6, "sample_tokens": 0, "evaluate_every": 6}
+    train(replace(small, **options, schedule="constant"), folder=tmp_path / "one")
+    assert losses(folder) == pytest.approx(losses(tmp_path / "one"), abs=1e-6)
+    assert len(losses(folder)) == 15
+
+
 def test_two_processes_are_asked_to_end(small, tmp_path):
     """The signal reaches each at another moment; they end behind one and the same."""
     process = launch(small, tmp_path / "two", "--steps", "100000")
@@ -59,7 +73,7 @@ def test_two_processes_are_asked_to_end(small, tmp_path):
     process.terminate()
     said, errors = process.communicate(timeout=60)
     last = read_metrics(metrics)[-1]["step"]
-    assert f"Stopped behind step {last}, saved in" in said, errors[-3000:]
+    assert f"Stopped after step {last}, saved in" in said, errors[-3000:]
     again = f"torchrun --nproc-per-node 2 -m llmath.train --out {tmp_path / 'two'}"
     assert f"{again} --resume" in said
     (newest,) = checkpoints(tmp_path / "two/checkpoints")[-1:]

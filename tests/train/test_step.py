@@ -134,6 +134,18 @@ def test_kernels_that_are_not_there():
         fused_kernels("batch", "gelu").__enter__()
 
 
+@pytest.mark.usefixtures("untyped")
+def test_recomputing_takes_modules_and_leaves_them_as_they_were():
+    with pytest.raises(ValueError, match=r"blocks\[1\] should be a Module, got 'a'"):
+        recomputing([torch.nn.Linear(2, 2), "a"])
+    block = torch.nn.Linear(2, 2)
+    again = recomputing([block])
+    for x in (torch.ones(2), torch.ones(3)):  # the second does not fit, and raises
+        with nullcontext() if len(x) == 2 else pytest.raises(RuntimeError), again:
+            block(x)
+        assert "forward" not in vars(block)
+
+
 # The engine: all of it together
 
 
@@ -150,6 +162,20 @@ def test_the_engine_computes_one_gradient(config, kernels, recompute):
     assert furthest(found, whole) < 1e-12
     x, y = batch()
     assert loss == pytest.approx(cross_entropy(engine.forward(x), y).item(), abs=1e-12)
+
+
+@pytest.mark.parametrize("clip", [1e-3, None])
+def test_the_engine_clips_the_global_norm(clip):
+    """A plain step with η = 2 is η c long, and η ‖g‖ where nothing is clipped."""
+    settings = replace(PRESETS["tiny"], model=GPT2, device="cpu", clip=clip)
+    engine = Engine(Transformer(GPT2).double(), replace(settings, dtype="float64"))
+    before = [p.detach().clone() for p in engine.model.parameters()]
+    engine.gradient(batch())
+    norm = engine.update(torch.optim.SGD(engine.model.parameters(), lr=2.0))
+    moved = [p - q for p, q in zip(engine.model.parameters(), before, strict=True)]
+    length = torch.stack([m.detach().norm() for m in moved]).norm().item()
+    assert norm > 0.1  # far above the limit, so that there is something to clip
+    assert length == pytest.approx(2 * (clip or norm), rel=1e-9)
 
 
 @SHAPES
@@ -225,6 +251,37 @@ def test_compiled_is_the_same_run():
     # aot_eager traces, differentiates and rewrites like inductor, and leaves out the
     # C++ compiler, which takes a minute.
     assert losses("aot_eager") == pytest.approx(losses("off"), rel=1e-5)
+
+
+RECOMPUTED = """
+import torch
+from torch._dynamo.utils import counters
+from llmath.config import preset as shape
+from llmath.model import Transformer
+from llmath.train import PRESETS, Engine
+from dataclasses import replace
+
+torch.set_num_threads(1)
+shape = shape("tiny", vocab_size=7, d_model=8, n_heads=2, n_kv_heads=2, d_ff=16)
+config = replace(PRESETS["tiny"], model=shape, device="cpu", recompute=True)
+engine = Engine(Transformer(shape), replace(config, compile="eager"))
+optimizer = torch.optim.SGD(engine.model.parameters(), lr=0.1)
+ids = torch.arange(36).reshape(4, 9) % 7
+for _ in range(12):
+    engine.gradient((ids[:, :-1], ids[:, 1:]))
+    engine.update(optimizer)
+print(counters["stats"]["unique_graphs"], sum(counters["unimplemented"].values()))
+"""
+
+
+def test_recomputing_is_compiled_once():
+    """Twelve steps, one graph: more than the eight that PyTorch compiles anew."""
+    env = os.environ | {"PYTHONPATH": str(Path(llmath.__file__).parents[1])}
+    command = [sys.executable, "-c", RECOMPUTED]
+    done = subprocess.run(command, capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "recompile_limit" not in done.stderr
+    assert done.stdout.split() == ["1", "0"]
 
 
 def test_what_is_compiled_is_what_trains():

@@ -1,6 +1,10 @@
 """rules → sources: three languages whose entropy is known exactly"""
 
-from collections.abc import Sequence
+import itertools
+import math
+import string
+import sys
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from jaxtyping import Float
@@ -43,13 +47,19 @@ def markov_chain(
     Markov 1913. The state is the last symbol; V is the state before the first. Without
     `initial`, the chain begins as it goes on: with its stationary distribution.
 
-    A transition that is no square table of chances raises a ValueError.
+    A transition that is no square table of chances, and an initial that is no row of
+    them, raise a ValueError.
     """
     chances = _table(transition)
     V = len(chances)
     first = stationary(chances) if initial is None else np.asarray(initial, float)
     if first.shape != (V,):
         raise ValueError(f"initial has shape {first.shape}, of {V} symbols")
+    if not (first >= 0).all() or not np.isclose(first.sum(), 1, rtol=0, atol=1e-9):
+        raise ValueError(
+            f"initial is at least 0 and adds up to 1; there is a {first.min():g}, and "
+            f"it adds up to {first.sum():g}"
+        )
     names = tuple(map(str, range(V))) if symbols is None else tuple(symbols)
     leads_to = np.tile(np.arange(V), (V + 1, 1))
     return Source(names, np.vstack([chances, first / first.sum()]), leads_to, V)
@@ -71,8 +81,11 @@ def zipf_facts(
     is drawn once: there is nothing to it but remembering. Of A^length facts the common
     ones are worth more, so what a model loses tells how many it holds.
 
-    Fewer than 2 letters, a negative a, noise outside [0, 1] and a table of
-    more than 2²⁵ chances, A for each fact, raise a ValueError.
+    Letters are a … z, A … Z, and then every letter of Unicode that is printable.
+
+    Fewer than 2 letters, a negative a, one so large that the chance of the rarest fact
+    is no number above 0 any more, noise outside [0, 1] and a table of more than 2²⁵
+    chances, A for each fact, raise a ValueError.
     """
     count(2, n_letters=n_letters)
     count(key_length=key_length)
@@ -85,6 +98,12 @@ def zipf_facts(
             f"chances; got a={a}, noise={noise} and {A}^{key_length} × {A} chances"
         )
     of_rank = np.arange(1, K + 1) ** -(1.0 + a)
+    if of_rank[-1] < np.finfo(float).tiny:
+        most = -math.log(np.finfo(float).tiny) / math.log(K) - 1
+        raise ValueError(
+            f"with a={a} the rarest of {K} facts has the chance {K}^-{1 + a:g}, which "
+            f"is 0 in float64: choose an a of at most {math.floor(most)}"
+        )
     chance = generator.permutation(of_rank / of_rank.sum())  # by the key's spelling
     value = generator.integers(0, A, K)
     rows, leads_to, first = [], [], 0
@@ -95,7 +114,7 @@ def zipf_facts(
         first += A**j
     told = np.full((K, A), noise / A)
     told[np.arange(K), value] += 1 - noise
-    names = tuple(chr(ord("a") + i) for i in range(A))
+    names = tuple(itertools.islice(_letters(), A))
     back = np.zeros((K, A), np.int64)
     return Source(names, np.vstack([*rows, told]), np.vstack([*leads_to, back]))
 
@@ -140,6 +159,12 @@ def centre_embedding(
             emission[number_of[state], words.index(word)] = chance
             leads_to[number_of[state], words.index(word)] = number_of[then]
     return Source(words, emission, leads_to)
+
+
+def _letters() -> Iterator[str]:
+    """Symbols that can be seen and told apart: a … z, A … Z, and other letters."""
+    yield from string.ascii_letters
+    yield from (c for c in map(chr, range(128, sys.maxunicode + 1)) if c.isalpha())
 
 
 State = tuple[str, tuple[int, ...]]  # what comes next; 0 or 1 for each noun that waits

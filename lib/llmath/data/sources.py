@@ -27,7 +27,8 @@ class Source:
     `emission[s, x]` is the chance of symbol x in state s, `next_state[s, x]` where it
     leads. Every text begins in the state `start`; ids are places in `symbols`.
 
-    Rows that do not add up to 1, and states that are not there, raise a ValueError.
+    Rows that do not add up to 1, and states that are not there or no whole numbers,
+    raise a ValueError.
     """
 
     symbols: tuple[str, ...]
@@ -36,6 +37,13 @@ class Source:
     start: int = 0
 
     def __post_init__(self) -> None:
+        of_kind(np.ndarray, emission=self.emission, next_state=self.next_state)
+        count(0, start=self.start)
+        if not np.issubdtype(self.next_state.dtype, np.integer):
+            raise ValueError(
+                f"next_state counts states in whole numbers, got "
+                f"{self.next_state.dtype}: next_state.astype(int)"
+            )
         shape = self.emission.shape
         if shape != self.next_state.shape or shape[1:] != (len(self.symbols),):
             raise ValueError(
@@ -79,8 +87,14 @@ class Source:
         What the best possible model would lose; ∞ for a symbol that the
         language does not allow at that place, and 0 for all that follows it.
 
-        Ids that are no symbols raise a ValueError.
+        Ids that are no symbols, or no rows of whole numbers, raise a ValueError.
         """
+        of_kind(np.ndarray, ids=ids)
+        if ids.ndim != 2 or not np.issubdtype(ids.dtype, np.integer):
+            raise ValueError(
+                f"ids are rows of whole numbers, (B, T); got shape {ids.shape} in "
+                f"{ids.dtype}: one text is ids[None]"
+            )
         if ids.size and not 0 <= ids.min() <= ids.max() < self.vocab_size:
             raise ValueError(
                 f"symbols are counted from 0 to {self.vocab_size - 1}, got "

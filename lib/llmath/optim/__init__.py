@@ -17,7 +17,7 @@ groups.py       model → groups of parameters → optimizer, by name
 """
 
 from llmath.optim.base import Optimizer
-from llmath.optim.groups import OPTIMIZERS, make_optimizer, parameter_groups
+from llmath.optim.groups import OPTIMIZERS, OPTIONS, make_optimizer, parameter_groups
 from llmath.optim.muon import Muon
 from llmath.optim.optimizers import SGD, Adam, AdamW
 from llmath.optim.rules import (
@@ -32,6 +32,7 @@ from llmath.optim.spectral import CUBIC, QUINTIC, muon_update, orthogonalize
 __all__ = [
     "CUBIC",
     "OPTIMIZERS",
+    "OPTIONS",
     "QUINTIC",
     "SGD",
     "Adam",

@@ -23,6 +23,19 @@ OPTIMIZERS = MappingProxyType(
         "muon": (Muon, {}),
     }
 )
+_ADAM = ("betas", "eps")
+# What each name looks at beside lr and weight_decay.
+OPTIONS = MappingProxyType(
+    {
+        "sgd": (),
+        "momentum": ("momentum",),
+        "nesterov": ("momentum",),
+        "adam": _ADAM,
+        "amsgrad": _ADAM,
+        "adamw": _ADAM,
+        "muon": ("momentum", *_ADAM, "scaling", "adamw_lr", "dtype"),
+    }
+)
 HIDDEN = "blocks"  # the part of a model whose matrices Muon is for
 
 
@@ -50,38 +63,50 @@ def make_optimizer(
     *,
     lr: float,
     weight_decay: float = 0.0,
-    betas: tuple[float, float] = (0.9, 0.999),
-    eps: float = 1e-8,
+    betas: tuple[float, float] | None = None,
+    eps: float | None = None,
     momentum: float | None = None,
-    scaling: str = "spectral",
-    adamw_lr: float = 3e-4,
+    scaling: str | None = None,
+    adamw_lr: float | None = None,
     dtype: torch.dtype | None = None,
     impl: str = "explicit",
 ) -> Optimizer:
     """The optimizer of this name for a model's `parameter_groups`.
 
-    `OPTIMIZERS` lists the names. `betas` and `eps` are Adam's, and of what Muon leaves
-    to AdamW; `momentum` belongs to momentum and nesterov (0.9, unless it is given) and
-    to muon (0.95); `scaling`, `dtype` and `adamw_lr`, the rate of the parameters
-    outside of the blocks, to muon alone. The others do not look at them.
+    `OPTIMIZERS` lists the names, and `OPTIONS` what each looks at. `betas` (0.9, 0.999)
+    and `eps` (10⁻⁸) are Adam's, and of what Muon leaves to AdamW; `momentum` belongs to
+    momentum and nesterov (0.9) and to muon (0.95); `scaling` ("spectral"), `dtype`
+    (float32 at least) and `adamw_lr` (3·10⁻⁴), the rate of the parameters outside of
+    the blocks, to muon alone. In parentheses stands what None means.
 
-    An unknown name, numbers out of range, and for muon a model that has no `blocks`
-    raise a ValueError.
+    An unknown name, an option that this optimizer does not look at, numbers out of
+    range, and for muon a model that has no `blocks` raise a ValueError.
     """
     if name not in OPTIMIZERS:
         raise ValueError(f"no optimizer {name!r}; there is {', '.join(OPTIMIZERS)}")
+    asked = {"betas": betas, "eps": eps, "momentum": momentum, "scaling": scaling}
+    asked |= {"adamw_lr": adamw_lr, "dtype": dtype}
+    given = {option: value for option, value in asked.items() if value is not None}
+    check_options(name, given)
     kind, options = OPTIMIZERS[name]
     groups = parameter_groups(model, weight_decay=weight_decay, lr=lr)
-    options = {**options, "lr": lr, "impl": impl}
-    if kind is not SGD:
-        options |= {"betas": betas, "eps": eps}
-    if name != "sgd" and kind in (SGD, Muon):
-        usual = 0.95 if kind is Muon else 0.9
-        options["momentum"] = usual if momentum is None else momentum
     if kind is Muon:
-        groups = _muon_groups(model, lr, adamw_lr, weight_decay)
-        options |= {"scaling": scaling, "dtype": dtype}
-    return kind(groups, **options)
+        groups = _muon_groups(model, lr, given.pop("adamw_lr", 3e-4), weight_decay)
+    elif "momentum" in OPTIONS[name]:
+        given.setdefault("momentum", 0.9)
+    return kind(groups, **options, lr=lr, impl=impl, **given)
+
+
+def check_options(name: str, given: dict[str, Any]) -> None:
+    """A ValueError for options that the optimizer of this name does not look at."""
+    unused = [option for option in given if option not in OPTIONS[name]]
+    if unused:
+        told = ", ".join(f"{option}={given[option]!r}" for option in unused)
+        own = ", ".join(("lr", "weight_decay", *OPTIONS[name]))
+        raise ValueError(
+            f"{name} does not look at {told}, but at {own}: leave it out, or choose "
+            f"another optimizer"
+        )
 
 
 def _trained(model: nn.Module) -> dict[str, Tensor]:

@@ -138,13 +138,15 @@ def adamw_update(
 ) -> Float[Tensor, "*shape"]:
     """θ_t = (1 − η λ) θ_{t−1} − η m̂_t / (√v̂_t + ε)   {eq:adamw}
 
-    Loshchilov & Hutter 2019, algorithm 2: the decay goes past the moments, so that a
-    weight with large gradients decays as fast as one with small ones.
+    Loshchilov & Hutter 2019, algorithm 2, with the rate on the decay as well, as in
+    PyTorch: theirs is η_t λ, of a schedule η_t alone. The decay goes past the moments,
+    so that a weight with large gradients decays as fast as one with small ones.
 
     Tensors that differ in shape and numbers out of range raise a ValueError.
     """
     check_tensors(theta=theta, g=g, m=m, v=v)
-    check_numbers(lr=lr, weight_decay=weight_decay)
+    check_numbers(step=step, lr=lr, eps=eps, weight_decay=weight_decay)
+    check_numbers(beta1=beta1, beta2=beta2)  # all of it before θ is changed
     theta.mul_(1 - lr * weight_decay)  # θ ← (1 − η λ) θ_{t−1}
     options = {"beta1": beta1, "beta2": beta2, "eps": eps}
     return adam_update(theta, g, m, v, step=step, lr=lr, **options)  # without λ

@@ -85,6 +85,7 @@ def muon_update(
     """
     check_tensors(theta=theta, g=g, b=b)
     check_numbers(lr=lr, momentum=momentum, weight_decay=weight_decay)
+    count(0, steps=steps)  # before b is changed
     s = step_scale(theta, scaling)
     b.lerp_(g, 1 - momentum)  # b_t = μ b_{t−1} + (1 − μ) g_t
     u = torch.lerp(g, b, momentum)  # u_t = (1 − μ) g_t + μ b_t

@@ -8,6 +8,7 @@
 >>> for record in Run(preset("tiny")):      # the same, step by step
 ...     print(record.step, record.loss)
 
+ranges.py       which numbers a run can have
 settings.py     one frozen description of a run
 presets.py      whole recipes by their names, and settings ↔ JSON
 corpora.py      text → (tokenizer, ids to learn from, ids to be judged by)

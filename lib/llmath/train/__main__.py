@@ -109,7 +109,7 @@ def _farewell(run: Run, out: str) -> str:
     if run.finished:
         return f"All {run.step} steps are made, {saved}"
     again = command(Path(out), world=run.processes.world)
-    return f"Stopped behind step {run.step}, {saved}. Go on with:\n    {again}"
+    return f"Stopped after step {run.step}, {saved}. Go on with:\n    {again}"
 
 
 if __name__ == "__main__":

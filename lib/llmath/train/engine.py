@@ -17,10 +17,23 @@ from llmath.train.settings import TrainConfig
 from llmath.train.step import Batch, accumulate, fused_kernels, in_parts, recomputing
 
 
+def choose(config: TrainConfig) -> tuple[torch.device, torch.dtype]:
+    """The device of these settings, and the type that it computes in.
+
+    A device that is not there, and a type it cannot compute in, raise a ValueError.
+    """
+    device, dtype = choose_device(config.device), float_type(config.dtype)
+    if not can_compute(device, dtype):
+        raise ValueError(
+            f"{device} cannot compute in {config.dtype}: choose another dtype"
+        )
+    return device, dtype
+
+
 class Engine:
     """Computes gradients and losses of one model as the settings say.
 
-    A type that the device cannot compute in raises a ValueError.
+    What `choose` refuses raises a ValueError.
     """
 
     def __init__(
@@ -28,17 +41,15 @@ class Engine:
     ) -> None:
         of_kind(Transformer, model=model)
         self.config, self.processes = config, processes
-        self.device, self.dtype = choose_device(config.device), float_type(config.dtype)
-        if not can_compute(self.device, self.dtype):
-            raise ValueError(
-                f"{self.device} cannot compute in {config.dtype}: choose another dtype"
-            )
+        self.device, self.dtype = choose(config)
         wide = torch.promote_types(self.dtype, torch.float32)
         self.model = model.to(self.device, wide)
         self.parallel = processes.together(self.model)
         self.training = self.parallel
         if config.compile != "off":
             self.training = torch.compile(self.parallel, backend=config.compile)
+        # Made once: another one at every step would be compiled at every step.
+        self.recomputed = recomputing(self.model.blocks if config.recompute else [])
         half = self.dtype == torch.float16
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=half)
         self._impl = "explicit" if config.kernels == "explicit" else "sdpa"
@@ -56,7 +67,11 @@ class Engine:
 
     @contextmanager
     def kernels(self) -> Iterator[None]:
-        """Within: norms and activations by the kernels that the settings ask for."""
+        """Within: norms and activations by the kernels that the settings ask for.
+
+        A compiled model keeps its formulas, whatever they ask for: torch.compile makes
+        fused kernels of those itself, and cannot look into PyTorch's own.
+        """
         c = self.model.config
         norm = None if c.norm_position == "none" else c.norm
         with ExitStack() as stack:
@@ -76,10 +91,7 @@ class Engine:
             for x, y in self.processes.mine(parts)
         ]
         n = batch[1].numel()
-        with ExitStack() as stack:
-            stack.enter_context(self.kernels())
-            if self.config.recompute:
-                stack.enter_context(recomputing(self.model.blocks))
+        with self.kernels(), self.recomputed:
             within = partial(self._part, last=len(mine) - 1)
             loss = accumulate(
                 self._logits, mine, n=n, scale=self._scaled, within=within
@@ -95,7 +107,7 @@ class Engine:
         return self.scaler.scale(loss * self.processes.world)
 
     def _part(self, part: int, *, last: int) -> AbstractContextManager:
-        """Gradients go to the other processes once, behind the last part."""
+        """Gradients go to the other processes once, after the last part."""
         quiet = self.processes.world > 1 and part < last
         return self.parallel.no_sync() if quiet else nullcontext()
 

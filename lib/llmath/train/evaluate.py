@@ -53,9 +53,11 @@ def bits_per(loss: float, tokens: int, units: int) -> float:
     What the `tokens` n of a text cost, at a mean of ℒ nats, for each of its `units`
     (bytes or characters): the same scale whatever the tokens are.
 
-    A loss that is no number and counts below 1 raise a ValueError.
+    A loss that is not finite and counts below 1 raise a ValueError.
     """
     number(loss=loss)
+    if not math.isfinite(loss):
+        raise ValueError(f"a loss of {loss} nats has no bits: it should be finite")
     count(tokens=tokens, units=units)
     return loss * tokens / units / math.log(2)
 
@@ -83,7 +85,7 @@ def sample(
     temperature: float = 0.8,
     generator: torch.Generator,
 ) -> list[int]:
-    """The prompt and `n` tokens that the model writes behind it.
+    """The prompt and `n` tokens that the model writes after it.
 
     A text longer than the context goes on from the latter half of the last one.
 

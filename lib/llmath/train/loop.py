@@ -19,7 +19,7 @@ from llmath.schedule import SCHEDULES
 from llmath.train.corpora import Corpus
 from llmath.train.distributed import ALONE, Processes
 from llmath.train.diverged import Diverged, diverged
-from llmath.train.engine import Engine
+from llmath.train.engine import Engine, choose
 from llmath.train.evaluate import bits_of, evaluate, sample
 from llmath.train.keeper import Keeper
 from llmath.train.metrics import Evaluation, Record, Step
@@ -59,6 +59,7 @@ class Run:
     ) -> None:
         of_kind(TrainConfig, config=config)
         check_parts(config, processes)
+        choose(config if device is None else replace(config, device=device))
         self.config, self.processes = config, processes
         how = {"resume": resume, "processes": processes}
         self.folder = find_folder(folder, config, encodes=corpus is None, **how)

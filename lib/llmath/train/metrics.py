@@ -86,7 +86,7 @@ def read_metrics(path: str | PathLike) -> list[dict[str, Any]]:
 
     A line in between that is no JSON raises a ValueError that names it.
     """
-    *lines, _ = Path(path).read_bytes().split(b"\n")  # behind the last \n: a half line
+    *lines, _ = Path(path).read_bytes().split(b"\n")  # after the last \n: a half line
     found = []
     for i, line in enumerate(lines, start=1):
         try:

@@ -10,15 +10,23 @@ import difflib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import Field, fields, replace
+from textwrap import fill
 from types import MappingProxyType
 from typing import Any, NoReturn
 
 from llmath.config import CHOICES, ModelConfig
-from llmath.optim import OPTIMIZERS
+from llmath.optim import OPTIMIZERS, OPTIONS
+from llmath.optim.groups import check_options
 from llmath.runtime import DTYPES
 from llmath.schedule import SCHEDULES
 from llmath.train.presets import PRESETS
-from llmath.train.settings import COMPILE, KERNELS, TOKENS, TrainConfig
+from llmath.train.settings import (
+    COMPILE,
+    KERNELS,
+    TOKENS,
+    UPDATE_OPTIONS,
+    TrainConfig,
+)
 
 _CHOICES = MappingProxyType(
     {
@@ -35,7 +43,7 @@ _CHOICES = MappingProxyType(
 _MODEL_HELP = MappingProxyType(
     {
         "vocab_size": "how many tokens a bpe learns; characters and bytes bring theirs",
-        "n_layers": "how many blocks stand one behind the other",
+        "n_layers": "how many blocks stand one after the other",
         "d_model": "the width of the residual stream",
         "n_heads": "how many heads look at once; they share the width",
         "n_kv_heads": "how many keys and values they share; it follows --n-heads",
@@ -67,19 +75,36 @@ _GROUPS = MappingProxyType(
 )
 
 
+_DESCRIPTION = """\
+Trains a transformer on a text, from weights drawn by chance to a model that
+goes on with what it is given. The loss, the speed and samples of what the model
+writes are shown on the way, and kept in the folder --out with checkpoints and
+all settings. A run that was stopped goes on from its last checkpoint, as if
+nothing had happened."""
+_COMMANDS = """\
+three commands:
+  begin    python -m llmath.train --preset tiny --out runs/first
+  resume   python -m llmath.train --out runs/first --resume
+  share    torchrun --nproc-per-node 2 -m llmath.train --out runs/second"""
+
+
 class Parser(argparse.ArgumentParser):
     """Refuses a flag that it does not know with the nearest one that it does."""
 
     def parse_args(
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> Any:
-        """What was said; an unknown flag ends the program with a sentence."""
+        """What was said; what is unknown ends the program with a sentence."""
         found, unknown = self.parse_known_args(args, namespace)
         if unknown:
             flags = [o for o in unknown if o.startswith("-")]
+            if not flags:
+                self.error(
+                    f"unexpected argument {unknown[0]!r}; --help lists all flags"
+                )
             known = [flag for action in self._actions for flag in action.option_strings]
-            told = flags[0].partition("=")[0] if flags else unknown[0]
-            near = difflib.get_close_matches(told, known, 1, 0.6)
+            told = flags[0].partition("=")[0]
+            near = difflib.get_close_matches(told, known, 1, 0.7)
             hint = f"; did you mean {near[0]}?" if near else "; --help lists all flags"
             self.error(f"there is no flag {told}{hint}")
         return found
@@ -94,8 +119,9 @@ def parser() -> Parser:
     """Every flag, in groups, each with what it does to training."""
     made = Parser(
         prog="python -m llmath.train",
-        description="Trains a transformer from the beginning, and says how it goes.",
-        epilog=_presets(),
+        usage="%(prog)s --out FOLDER [--preset NAME | --resume] [flags]",
+        description=_DESCRIPTION,
+        epilog=f"{_COMMANDS}\n\n{_presets()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -170,7 +196,9 @@ def _reader(kind: Any) -> Callable[[str], Any]:
 def configured(base: TrainConfig, said: dict[str, Any]) -> TrainConfig:
     """The settings `base` with what was said in their place.
 
-    Settings that do not fit together raise a ValueError.
+    An optimizer that was said brings its own options: those of the optimizer before it
+    go back to their defaults. Settings that do not fit together, and flags that the
+    optimizer or the schedule does not look at, raise a ValueError.
     """
     shape = {name: said[name] for name in _MODEL_HELP if name in said}
     for name, other in _FOLLOWS.items():
@@ -183,6 +211,15 @@ def configured(base: TrainConfig, said: dict[str, Any]) -> TrainConfig:
         for name, value in said.items()
         if name in names
     }
+    optimizer = said.get("optimizer", base.optimizer)
+    check_options(optimizer, {n: own[n] for n in UPDATE_OPTIONS if n in own})
+    plain = {f.name: f.default for f in fields(TrainConfig)}
+    own |= {n: plain[n] for n in UPDATE_OPTIONS if n not in OPTIONS[optimizer]}
+    if "floor" in own and own.get("schedule", base.schedule) == "constant":
+        raise ValueError(
+            f"--floor {own['floor']} is where the learning rate falls to, and the "
+            f"schedule constant does not fall: leave it out"
+        )
     return replace(base, **own, model=replace(base.model, **shape))
 
 
@@ -200,5 +237,6 @@ def _presets() -> str:
             for mine, base, n in pairs
             if getattr(mine, n) != getattr(base, n)
         ]
-        lines.append(f"  {name}: {', '.join(told) or 'nothing'}")
+        line = f"{name}: {', '.join(told) or 'nothing'}"
+        lines.append(fill(line, 80, initial_indent="  ", subsequent_indent="    "))
     return "\n".join(lines)

@@ -4,21 +4,28 @@ Known for common GPUs, from their makers' data sheets (dense products, no sparsi
 anything else a product of two matrices is timed. The source says which.
 """
 
+import re
 import time
 from dataclasses import dataclass
 
 import torch
 
+from llmath.border import of_kind, positive
 from llmath.config import ModelConfig
 from llmath.scaling import training_flops
 
-# FLOP/s by a part of the name, in float32 (with TF32 off) and in half precision.
+# FLOP/s by words of the name, in float32 (with TF32 off) and in half precision, the
+# longer names first. From the NVIDIA data sheets of each: where these count with
+# sparsity, as those of Hopper and Ada do, half of it is the dense number.
 KNOWN = (
+    ("H200 NVL", 60e12, 835.5e12),
     ("H200", 67e12, 989e12),
+    ("H100 NVL", 60e12, 835.5e12),
     ("H100 PCIe", 51e12, 756e12),
     ("H100", 67e12, 989e12),
     ("A100", 19.5e12, 312e12),
     ("L40S", 91.6e12, 362e12),
+    ("L40", 90.5e12, 181e12),
     ("L4", 30.3e12, 121e12),
     ("V100", 15.7e12, 125e12),
     ("T4", 8.1e12, 65e12),
@@ -26,25 +33,29 @@ KNOWN = (
 _HALVES = (torch.bfloat16, torch.float16)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Peak:
-    """FLOP/s, and how that is known: "data sheet", "measured", "reached".
+    """FLOP/s, and how that is known: "data sheet" or "measured".
 
-    A step that is faster than a measured peak shows that the machine was busy when it
-    was measured: what it reached is the peak from then on.
+    A rate that is not positive raises a ValueError.
     """
 
     flops: float
     source: str
 
+    def __post_init__(self) -> None:
+        positive(flops=self.flops)
+
     def utilisation(
         self, config: ModelConfig, T: int, tokens_per_second: float
     ) -> float:
-        """MFU = tokens/s · (C_training(T) / T) / peak   {eq:mfu}, at most 1."""
-        reached = tokens_per_second * training_flops(config, T).total / T
-        if reached > self.flops:
-            self.flops, self.source = reached, "reached"
-        return reached / self.flops
+        """MFU = tokens/s · (C_training(T) / T) / peak   {eq:mfu}
+
+        Chowdhery et al. 2022, appendix B. It is what it is: above 1 the peak was too
+        low, as one is that was measured while the machine was busy.
+        """
+        positive(tokens_per_second=tokens_per_second)
+        return tokens_per_second * training_flops(config, T).total / T / self.flops
 
 
 def find_peak(device: torch.device, dtype: torch.dtype) -> Peak:
@@ -56,16 +67,31 @@ def find_peak(device: torch.device, dtype: torch.dtype) -> Peak:
         raise ValueError(f"a device is one of choose_device(…), not {device!r:.60}")
     known = dtype in (torch.float32, *_HALVES) and device.type == "cuda"
     if known and not (dtype == torch.float32 and torch.backends.cuda.matmul.allow_tf32):
-        name = torch.cuda.get_device_name(device)
-        for part, single, half in KNOWN:
-            if part in name:
-                return Peak(half if dtype in _HALVES else single, "data sheet")
+        looked_up = known_peak(torch.cuda.get_device_name(device))
+        if looked_up is not None:
+            return Peak(looked_up[dtype in _HALVES], "data sheet")
     return Peak(_measured(device, dtype), "measured")
 
 
+def known_peak(name: str) -> tuple[float, float] | None:
+    """FLOP/s in float32 and in half precision of a GPU by its name; None if unknown.
+
+    The words are looked for whole: an "L40" is no L4, and an "RTX A1000" no A100.
+    What is no name raises a ValueError.
+    """
+    of_kind(str, name=name)
+    for words, single, half in KNOWN:
+        if re.search(rf"\b{words}\b", name):
+            return single, half
+    return None
+
+
 def _measured(device: torch.device, dtype: torch.dtype) -> float:
-    """2 n³ operations by the fastest of several products of two (n × n)."""
-    n = 4096 if device.type != "cpu" else 512
+    """2 n³ operations by the fastest of several products of two (n × n).
+
+    Large enough that the machine is busy with it, and small enough for a moment.
+    """
+    n = 4096 if device.type != "cpu" else 1024
     a = torch.full((n, n), 0.5, device=device, dtype=dtype)
     best = float("inf")
     for _ in range(8):

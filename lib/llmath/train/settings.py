@@ -5,18 +5,20 @@ a flag, its default and its explanation are stated once: here. The defaults are 
 preset "baseline".
 """
 
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from llmath.border import count, described, number, of_kind, positive
+from llmath.border import described, of_kind
 from llmath.config import ModelConfig
-from llmath.optim import OPTIMIZERS
+from llmath.optim import OPTIMIZERS, OPTIONS
+from llmath.optim.groups import check_options
 from llmath.runtime import float_type
 from llmath.schedule import SCHEDULES
+from llmath.train.ranges import check_ranges
 
 TOKENS = ("characters", "bytes", "bpe")
 KERNELS = ("fused", "sdpa", "explicit")
+UPDATE_OPTIONS = ("betas", "momentum", "adamw_lr")  # not every optimizer looks at them
 COMPILE = ("off", "inductor", "aot_eager", "eager")
 
 # A small GPT as it is usually tried first: 4 layers, 4 heads, 128 wide, 64 characters.
@@ -47,8 +49,8 @@ class TrainConfig:
     `model.vocab_size` is the vocabulary that a BPE learns; characters and bytes bring
     their own. What the fields do stands in their metadata, and in `--help`.
 
-    Choices that are not built and numbers out of their range raise a ValueError that
-    names the field.
+    Choices that are not built, numbers out of their range and options that the
+    optimizer does not look at raise a ValueError that names the field.
     """
 
     data: str = _set(
@@ -82,7 +84,8 @@ class TrainConfig:
     accumulate: int = _set(
         1,
         "batches",
-        "in how many parts a batch is computed: the same update in less memory",
+        "gradient accumulation: in how many parts a batch is computed, for the same "
+        "update in less memory",
     )
     optimizer: str = _set(
         "adamw", "update", "the rule that turns gradients into updates"
@@ -93,13 +96,15 @@ class TrainConfig:
         "the learning rate at its peak: too small learns slowly, too large diverges",
     )
     schedule: str = _set(
-        "cosine", "update", "how the learning rate falls behind its peak"
+        "cosine", "update", "how the learning rate falls after its peak"
     )
     warmup: int = _set(
-        100, "update", "steps in which the learning rate rises from 0 to its peak"
+        100,
+        "update",
+        "steps in which the learning rate rises to its peak, from 1/warmup of it on",
     )
     floor: float = _set(
-        0.1, "update", "what is left of the learning rate at the end, as a share"
+        0.1, "update", "the minimum learning rate, at the end, as a share of the peak"
     )
     decay: int | None = _set(
         None, "update", "of the schedule wsd: the steps at the end in which it falls"
@@ -124,7 +129,8 @@ class TrainConfig:
     clip: float | None = _set(
         1.0,
         "update",
-        "a gradient longer than this is shortened to it; none leaves all as they are",
+        "gradient clipping by global norm: a gradient longer than this is shortened to "
+        "it; none leaves all as they are",
     )
     rule: str = _set(
         "fused",
@@ -135,7 +141,8 @@ class TrainConfig:
         "fused",
         "speed",
         "how the same model is computed: explicit (the book's formulas), sdpa "
-        "(PyTorch's attention), fused (its norms and activations too)",
+        "(PyTorch's attention), fused (its norms and activations too; with --compile "
+        "fused is sdpa, and the compiler makes kernels of the rest)",
     )
     compile: str = _set(
         "off",
@@ -146,15 +153,15 @@ class TrainConfig:
     recompute: bool = _set(
         False,
         "speed",
-        "forget activations within a block and compute them again for the gradient: "
-        "less memory, a third more work",
+        "activation checkpointing: forget activations within a block and compute them "
+        "again for the gradient, with less memory and a third more work",
         later=True,
     )
     dtype: str = _set(
         "float32",
         "speed",
-        "the type of matrix products; weights stay in float32 beside bfloat16 and "
-        "float16, and float16 scales its loss",
+        "mixed precision (autocast): the type of matrix products; weights stay in "
+        "float32 beside bfloat16 and float16, and float16 scales its loss",
     )
     device: str = _set(
         "auto",
@@ -195,6 +202,12 @@ class TrainConfig:
         told = {"total": self.steps, "warmup": self.warmup, "floor": self.floor}
         return told | {"decay": self.decay}
 
+    @property
+    def updating(self) -> dict[str, Any]:
+        """What the optimizer has to know: its rate, its decay, the options it has."""
+        names = [name for name in UPDATE_OPTIONS if name in OPTIONS[self.optimizer]]
+        return {name: getattr(self, name) for name in ("lr", "weight_decay", *names)}
+
     def __post_init__(self) -> None:
         of_kind(ModelConfig, model=self.model)
         of_kind(str, data=self.data)
@@ -208,29 +221,7 @@ class TrainConfig:
                     f"{', '.join(built)}"
                 )
         float_type(self.dtype)
-        self._check_numbers()
-
-    def _check_numbers(self) -> None:
-        positive(lr=self.lr, adamw_lr=self.adamw_lr)
-        if self.clip is not None:
-            positive(clip=self.clip)
-        names = ("steps", "batch_size", "accumulate", "evaluate_every", "save_every")
-        count(**{name: getattr(self, name) for name in (*names, "keep")})
-        count(0, seed=self.seed, warmup=self.warmup, sample_tokens=self.sample_tokens)
-        if self.accumulate > self.batch_size:
-            raise ValueError(
-                f"a batch of batch_size={self.batch_size} windows does not come in "
-                f"accumulate={self.accumulate} parts"
-            )
-        SCHEDULES[self.schedule](0, **self.falling)
-        number(weight_decay=self.weight_decay, temperature=self.temperature)
-        for name in ("weight_decay", "temperature"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} is 0 or more, not {getattr(self, name)}")
-        for name in ("betas", "keep_steps"):
-            if not isinstance(getattr(self, name), tuple):
-                raise ValueError(
-                    f"{name} are numbers in a tuple, got {getattr(self, name)!r:.60}"
-                )
-        for step in self.keep_steps:
-            count(0, keep_steps=step)
+        left = {f.name: f.default for f in fields(self) if f.name in UPDATE_OPTIONS}
+        given = {n: getattr(self, n) for n in left if getattr(self, n) != left[n]}
+        check_options(self.optimizer, given)
+        check_ranges(self)

@@ -106,6 +106,5 @@ def find_optimizer(model: Transformer, config: TrainConfig) -> torch.optim.Optim
 
     What `make_optimizer` refuses raises a ValueError.
     """
-    names = ("lr", "weight_decay", "betas", "momentum", "adamw_lr")
-    chosen = {name: getattr(config, name) for name in names}
-    return make_optimizer(model, config.optimizer, **chosen, impl=config.rule)
+    how = {**config.updating, "impl": config.rule}
+    return make_optimizer(model, config.optimizer, **how)

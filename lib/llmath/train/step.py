@@ -5,7 +5,7 @@ up, and how much has to be kept meanwhile.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 
 import torch
@@ -69,24 +69,36 @@ def in_parts(batch: Batch, parts: int) -> list[Batch]:
     return list(zip(x.tensor_split(parts), y.tensor_split(parts), strict=True))
 
 
-@contextmanager
-def recomputing(blocks: Iterable[nn.Module]) -> Iterator[None]:
+class _Recomputing(AbstractContextManager):
+    """What each block computes instead, made once, so that entering costs nothing."""
+
+    def __init__(self, blocks: list[nn.Module]) -> None:
+        again = [partial(checkpoint, b.forward, use_reentrant=False) for b in blocks]
+        self.pairs = list(zip(blocks, again, strict=True))
+
+    def __enter__(self) -> None:
+        for block, again in self.pairs:
+            block.forward = again
+
+    def __exit__(self, *error: object) -> None:
+        for block, _ in self.pairs:
+            del block.forward
+
+
+def recomputing(blocks: Iterable[nn.Module]) -> AbstractContextManager[None]:
     """Within: a block keeps its input alone, and computes the rest again for gradients.
 
-    Chen et al. 2016. The formulas run as they stand, the same twice, so that the
-    gradient is the same; what autograd keeps shrinks to one (B, T, D) for each block.
+    Activation checkpointing, Chen et al. 2016. The formulas run as they stand, the same
+    twice, so that the gradient is the same; what autograd keeps shrinks to one
+    (B, T, D) for each block. A compiled model is compiled for one such context: make it
+    once, and enter it at every step.
 
     What is no module raises a ValueError.
     """
     blocks = list(blocks)
     for i, block in enumerate(blocks):
         of_kind(nn.Module, **{f"blocks[{i}]": block})
-    with ExitStack() as stack:
-        for block in blocks:
-            again = partial(checkpoint, block.forward, use_reentrant=False)
-            block.forward = again
-            stack.callback(block.__dict__.pop, "forward")
-        yield
+    return _Recomputing(blocks)
 
 
 def _layer_norm(x: Tensor, gain: Tensor, bias: Tensor | None = None, *, eps: float):

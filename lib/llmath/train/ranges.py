@@ -1,0 +1,70 @@
+"""the numbers of a training run → nothing, or a ValueError that names the field"""
+
+import math
+import re
+from typing import Any
+
+from llmath.border import count, described, number, of_kind, positive
+from llmath.optim.checks import check_numbers
+from llmath.schedule import SCHEDULES
+
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")  # whether it is there is asked later
+
+
+def check_ranges(config: Any) -> None:
+    """Each number of a TrainConfig within its range, and its switch a yes or a no.
+
+    What is not raises a ValueError that names the field and says what was given.
+    """
+    c = config
+    positive(lr=c.lr, adamw_lr=c.adamw_lr)
+    if c.clip is not None:
+        positive(clip=c.clip)
+    names = ("steps", "batch_size", "accumulate", "evaluate_every", "save_every")
+    count(**{name: getattr(c, name) for name in (*names, "keep")})
+    count(0, seed=c.seed, warmup=c.warmup, sample_tokens=c.sample_tokens)
+    if c.accumulate > c.batch_size:
+        raise ValueError(
+            f"a batch of batch_size={c.batch_size} windows does not come in "
+            f"accumulate={c.accumulate} parts"
+        )
+    SCHEDULES[c.schedule](0, **c.falling)
+    number(weight_decay=c.weight_decay, temperature=c.temperature)
+    for name in ("weight_decay", "temperature"):
+        if not 0 <= getattr(c, name) < math.inf:
+            raise ValueError(f"{name} is 0 or more, not {getattr(c, name)}")
+    _check_rule(c)
+    _check_place(c)
+
+
+def _check_rule(c: Any) -> None:
+    """What the update remembers."""
+    for name in ("betas", "keep_steps"):
+        of_kind(tuple, **{name: getattr(c, name)})
+    if len(c.betas) != 2:
+        raise ValueError(f"betas are two numbers, β₁ and β₂; got {c.betas!r:.60}")
+    for i, beta in enumerate(c.betas):
+        number(**{f"betas[{i}]": beta})
+        if not 0 <= beta < 1:
+            raise ValueError(f"betas[{i}] is at least 0 and below 1, not {beta}")
+    if c.momentum is not None:
+        check_numbers(momentum=c.momentum)
+    if c.optimizer == "nesterov" and c.momentum == 0:
+        raise ValueError("momentum=0 leaves nesterov nothing to look ahead with")
+
+
+def _check_place(c: Any) -> None:
+    """What is kept back, what is kept, and where it is computed."""
+    for step in c.keep_steps:
+        count(0, keep_steps=step)
+    number(validation=c.validation)
+    if not 0 < c.validation < 1:
+        raise ValueError(
+            f"validation is a share of the text between 0 and 1, not {c.validation}"
+        )
+    of_kind(bool, recompute=c.recompute)
+    if not isinstance(c.device, str) or not _DEVICE.fullmatch(c.device):
+        raise ValueError(
+            f"device={described(c.device)} is no device; there is auto, cpu, cuda, "
+            f"cuda:0 and so on, and mps"
+        )
