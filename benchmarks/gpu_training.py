@@ -129,11 +129,10 @@ def timed(
 def with_mfu(rows: dict[str, Row], plan: Plan, peak: Peak) -> Row:
     """Every speed as a part of the peak, and the pair's ratio."""
     timed = [row for row in rows.values() if "tokens_per_second" in row]
-    for _ in range(2):  # whoever is faster than a measured peak raises it for all
-        for row in timed:
-            row["mfu"] = peak.utilisation(
-                plan.config, plan.config.context_length, row["tokens_per_second"]
-            )
+    for row in timed:
+        row["mfu"] = peak.utilisation(
+            plan.config, plan.config.context_length, row["tokens_per_second"]
+        )
     ours, others = (rows[name].get("tokens_per_second") for name in PAIR)
     return {
         "peak": vars(peak),
