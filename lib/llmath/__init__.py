@@ -19,7 +19,7 @@ loss.py         logits, targets → loss, in nats
 gradient.py     loss → gradient
 optim/          gradient → update
 schedule.py     step → learning rate
-checkpoint.py   weights, optimizer, chance and data position ↔ disk
+checkpoint/     weights, optimizer, chance and data position ↔ disk
 pretrained/     file → (model, tokenizer)
 sampling.py     logits → chances → the next id
 generate.py     logits → next id → text, one token at a time
