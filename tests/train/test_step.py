@@ -151,10 +151,15 @@ def test_recomputing_takes_modules_and_leaves_them_as_they_were():
 
 @SHAPES
 @pytest.mark.parametrize("kernels", ["explicit", "sdpa", "fused"])
-@pytest.mark.parametrize("recompute", [False, True])
-def test_the_engine_computes_one_gradient(config, kernels, recompute):
+@pytest.mark.parametrize("activation_checkpointing", [False, True])
+def test_the_engine_computes_one_gradient(config, kernels, activation_checkpointing):
     settings = replace(PRESETS["tiny"], model=config, dtype="float64", device="cpu")
-    settings = replace(settings, kernels=kernels, recompute=recompute, accumulate=4)
+    settings = replace(
+        settings,
+        kernels=kernels,
+        activation_checkpointing=activation_checkpointing,
+        accumulate=4,
+    )
     whole = gradients(Transformer(config).double())
     engine = Engine(Transformer(config), settings)
     loss = engine.gradient(batch())
@@ -263,7 +268,8 @@ from dataclasses import replace
 
 torch.set_num_threads(1)
 shape = shape("tiny", vocab_size=7, d_model=8, n_heads=2, n_kv_heads=2, d_ff=16)
-config = replace(PRESETS["tiny"], model=shape, device="cpu", recompute=True)
+config = replace(PRESETS["tiny"], model=shape, activation_checkpointing=True)
+config = replace(config, device="cpu")
 engine = Engine(Transformer(shape), replace(config, compile="eager"))
 optimizer = torch.optim.SGD(engine.model.parameters(), lr=0.1)
 ids = torch.arange(36).reshape(4, 9) % 7
