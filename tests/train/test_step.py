@@ -13,6 +13,7 @@ import torch
 
 import llmath
 from llmath.config import preset as shape
+from llmath.gradient import NotFinite
 from llmath.loss import cross_entropy
 from llmath.model import Transformer
 from llmath.runtime import saved_for_backward
@@ -212,6 +213,19 @@ def test_a_float16_overflow_leaves_the_update_out():
     scale = engine.scaler.get_scale()
     assert engine.update(optimizer) is None
     assert engine.scaler.get_scale() == scale / 2
+    assert all(map(torch.equal, before, engine.model.parameters()))
+
+
+def test_a_float16_norm_that_overflows_is_no_skipped_step():
+    """Every number is finite and their norm is not: no scale is at fault."""
+    settings = replace(PRESETS["tiny"], model=GPT2, dtype="float16", device="cpu")
+    engine = Engine(Transformer(GPT2), settings)
+    optimizer = torch.optim.SGD(engine.model.parameters(), lr=1.0)
+    before = [p.detach().clone() for p in engine.model.parameters()]
+    engine.gradient(batch())
+    engine.model.embedding.weight.grad.fill_(3e38)
+    with pytest.raises(NotFinite, match="norm is inf: parameters none"):
+        engine.update(optimizer)
     assert all(map(torch.equal, before, engine.model.parameters()))
 
 

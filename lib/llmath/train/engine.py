@@ -125,8 +125,9 @@ class Engine:
         self.scaler.unscale_(optimizer)
         try:
             norm = clip_by_global_norm(self.model.parameters(), limit)
-        except NotFinite:
-            if not self.scaler.is_enabled() or self.scaler.get_scale() < 1:
+        except NotFinite as error:
+            scaled = self.scaler.is_enabled() and self.scaler.get_scale() >= 1
+            if not scaled or not error.where:  # the norm alone: nothing is left out
                 raise
             norm = None
         self.scaler.step(optimizer)  # leaves out what is not finite
