@@ -12,6 +12,7 @@ from llmath.viz.plotly import plot
 from llmath.viz.softmax_lab import SoftmaxLab
 from llmath.viz.source import show_source
 from llmath.viz.svg import show
+from llmath.viz.zipf_explorer import ZipfExplorer
 
 __all__ = [
     "AttentionExplorer",
@@ -20,6 +21,7 @@ __all__ = [
     "MaskPlayground",
     "OnlineSoftmax",
     "SoftmaxLab",
+    "ZipfExplorer",
     "glue",
     "plot",
     "show",
