@@ -1,5 +1,6 @@
 // A law p(r) ∝ (r + b)^−α against counts of ranks, and the growth of types it makes.
 const TERMS = 20;                                     // of ζ, before its rest is an integral
+const STEPS = 100;                                    // of an integral
 const LANCZOS = [0.99999999999980993, 676.5203681218851, -1259.1392167224028,
   771.32342877765313, -176.61502916214059, 12.507343278686905, -0.13857109526572012,
   9.9843695780195716e-6, 1.5056327351493116e-7];
@@ -61,8 +62,15 @@ function zeta(alpha, offset) {
   return sum;
 }
 
-/** Types in n tokens of the law without end: Γ(1 − β) (n / ζ)^β with β = 1/α, α > 1. */
-const heaps = (alpha, offset, n) =>
-  gamma(1 - 1 / alpha) * (n / zeta(alpha, offset)) ** (1 / alpha);
+/** Types in n tokens of the law without end, α > 1: Γ(1 − β) (n / ζ)^β with β = 1/α,
+ *  less the part of that integral over ranks that lies below the offset. */
+function heaps(alpha, offset, n) {
+  const c = n / zeta(alpha, offset);
+  let below = 0;
+  for (let i = 0.5; i < STEPS && offset; i += 1) {
+    below -= Math.expm1(-c * ((i / STEPS) * offset) ** -alpha) * (offset / STEPS);
+  }
+  return gamma(1 - 1 / alpha) * c ** (1 / alpha) - below;
+}
 
 export default { entropy, heaps, judge, unpack };
