@@ -152,7 +152,8 @@ class LanguageComparison(LiveFigure):
     @traitlets.validate("tokenizer", "sentence", "language")
     def _within(self, proposal: dict[str, Any]) -> int:
         name, value = proposal["trait"].name, proposal["value"]
-        if not 0 <= value < (size := self.choices(name)):
+        size = self.choices(name)
+        if not 0 <= value < size:
             raise ValueError(
                 f"{name} = {value}: there are {size}, from 0 to {size - 1}"
             )

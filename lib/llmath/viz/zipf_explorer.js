@@ -103,6 +103,10 @@ function render({ model, el }) {
   const others = make("input", { type: "checkbox", onchange: () => set({ others: others.checked }) });
   const chosen = () => sources[model.get("source")];
   const at = () => Math.min(model.get("rank"), chosen().ranks.length - 1);
+  const both = make("button", { type: "button", onclick() {
+    const [a, b] = chosen().near;
+    set({ alpha: a, offset: b });
+  } }, "Likeliest α and b");
   const words = make("p", { role: "status", class: "lab-words" });
   const reading = make("p", { class: "zipf-reading", "aria-live": "polite" });
   const fits = table("zipf-fits", "Cost of a token in nats, and greatest gap of summed shares",
@@ -121,6 +125,7 @@ function render({ model, el }) {
     others.checked = model.get("others");
     alpha.show(a, a.toFixed(2));
     offset.show(offsets.indexOf(b), b.toFixed(2));
+    both.hidden = source.near[1] === 0;               // then it is what b = 0 gives
     rank.input.max = source.ranks.length - 1;
     zipf.lines.replaceChildren();
     heaps.lines.replaceChildren();
@@ -185,10 +190,7 @@ function render({ model, el }) {
     make("div", { class: "viz-bar lab-controls" }, alpha.element, offset.element),
     make("div", { class: "viz-bar" },
       make("button", { type: "button", onclick: () => set(plain(chosen())) }, "Likeliest α for b = 0"),
-      make("button", { type: "button", onclick() {
-        const [a, b] = chosen().near;
-        set({ alpha: a, offset: b });
-      } }, "Likeliest α and b")),
+      both),
     words,
     make("div", { class: "lab-panels" },
       make("div", {}, zipf.element,

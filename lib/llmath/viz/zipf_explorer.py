@@ -1,4 +1,4 @@
-"""tokens of some sources → rank and frequency, growth of types, and a law to try on both
+"""tokens of some sources → rank and frequency, growth of types, a law to try on both
 
 The law is Zipf's with Mandelbrot's offset, p_r = (r + b)^−α / Σ_j (j + b)^−α over the
 ranks that the source has; b = 0 is Zipf's own. The page gets counts of counts: of
@@ -31,14 +31,14 @@ class Judged(NamedTuple):
     ks: float  # max_r |F(r) − P(r)|, of the shares summed from the first rank
 
 
-def law(types: int, alpha: float, offset: float = 0.0) -> np.ndarray:
+def law(types: int, alpha: float, offset: float | int = 0) -> np.ndarray:
     """p_r = (r + b)^−α / Σ_j (j + b)^−α for r = 1 … types; Mandelbrot 1953"""
     logs = -alpha * np.log(np.arange(1, types + 1) + offset)
     p = np.exp(logs - logs.max())
     return p / p.sum()
 
 
-def judge(counts: Iterable[int], alpha: float, offset: float = 0.0) -> Judged:
+def judge(counts: Iterable[int], alpha: float, offset: float | int = 0) -> Judged:
     """Cost and Kolmogorov–Smirnov distance of a law, on counts in any order."""
     f = np.sort(np.array(list(counts), float))[::-1]
     f = f[f > 0] / f.sum()
@@ -117,8 +117,9 @@ def sizes(total: int) -> np.ndarray:
 
 def growth(tokens: Sequence[str], at: np.ndarray) -> list[int]:
     """How many types the first n tokens hold, as they stand in the text."""
-    last = len(tokens) - 1
-    firsts = sorted(dict(zip(reversed(tokens), range(last, -1, -1))).values())
+    backwards = zip(reversed(tokens), range(len(tokens) - 1, -1, -1), strict=True)
+    first = dict(backwards)  # of a token's places the last one given stays
+    firsts = sorted(first.values())
     return np.searchsorted(firsts, at).tolist()
 
 
@@ -163,7 +164,7 @@ class ZipfExplorer(LiveFigure):
 
     ZipfExplorer({name: tokens, …}): a row of tokens, in the order of the text, as
     `tokenizer.tokens(ids)`, a list of words or a text itself (its characters); or, for
-    a source without order, counts {token: n}: then no growth is measured, only expected.
+    a source without order, counts {token: n}: then growth is only expected.
 
     The state can be set from Python too: `source` and `rank` (by their places), `alpha`
     (of ALPHAS), `offset` (of OFFSETS), `others` (are the other sources drawn as well).
@@ -201,7 +202,7 @@ class ZipfExplorer(LiveFigure):
             for e in entries
         ]
         return (
-            "Frequency against rank on logarithmic axes, with a law (r + b)^−α to move, "
+            "Frequency against rank on logarithmic axes, a law (r + b)^−α to move, "
             f"and types against tokens. {'; '.join(found)}."
         )
 
