@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import static_page
-from compared import names
+from compared_counts import choose, compare_chips, compare_languages
 from llmath.data import parallel_sentences
 from llmath.tokenizer import Tokenizer, byte_alphabet
 from llmath.viz import LanguageComparison
@@ -79,29 +78,12 @@ def test_the_alternative_says_the_extremes():
     assert f"bytes from {least:.2f} (Chinese) to {most:.2f} (Hindi)" in alt
 
 
-def choose(figure, **state):
-    for name, value in state.items():
-        figure.locator(f".lang-{name} select").select_option(str(value))
-
-
 @pytest.mark.parametrize(("place", "name"), [*enumerate(TOKENIZERS)])
 def test_numbers_are_the_tokenizers(open_page, alone, place, name):
-    figure, tokenizer = open_page(to=alone).locator("#languages"), TOKENIZERS[name]
-    found = compare(tokenizer, SENTENCES)
+    figure = open_page(to=alone).locator("#languages")
+    choose(figure, tokenizer=place)
     for sentence in (0, 4, 11):
-        choose(figure, tokenizer=place, sentence=sentence)
-        said = names(figure, "tbody .lang-track")
-        shown = np.array([[float(x) for x in re.findall(r"\d+\.\d+", t)] for t in said])
-        want = [(c.ratios[sentence], c.total, c.low, c.high) for c in found.values()]
-        np.testing.assert_allclose(shown, want, atol=1e-4)
-        texts = [row[sentence] for row in SENTENCES.values()]
-        for kind, size in (
-            ("tokens", lambda s: len(tokenizer.encode(s))),
-            ("bytes", lambda s: len(s.encode())),
-            ("characters", len),
-        ):
-            cells = figure.locator(f"td.lang-{kind}").all_inner_texts()
-            assert [int(c) for c in cells] == [size(s) for s in texts]
+        compare_languages(figure, TOKENIZERS[name], SENTENCES, sentence)
 
 
 def test_bars_are_as_long_as_their_numbers(open_page, alone):
@@ -122,11 +104,7 @@ def test_sentences_are_cut_as_the_tokenizer_cuts(open_page, alone, language):
     for place, tokenizer in enumerate(TOKENIZERS.values()):
         choose(figure, tokenizer=place, language=LANGUAGES.index(language), sentence=2)
         view = figure.locator(".lang-chips").nth(0 if language == "English" else 1)
-        shown = view.locator("span").evaluate_all("a => a.map((e) => e.textContent)")
-        text = SENTENCES[language][2]
-        assert shown == tokenizer.tokens(tokenizer.encode(text))
-        bits = [t.split(": ")[1] for t in names(view, "span")]
-        assert bytes.fromhex(" ".join(bits)).decode() == text
+        compare_chips(view, tokenizer, SENTENCES[language][2])
         way = view.evaluate("e => getComputedStyle(e).direction")
         assert way == ("rtl" if language == "Arabic" else "ltr")
     if language == "Arabic":

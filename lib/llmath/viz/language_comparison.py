@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import traitlets
 
-from llmath.data import language_codes, parallel_sentences
 from llmath.tokenizer import Tokenizer
 from llmath.viz.live import LiveFigure
 
@@ -106,6 +105,8 @@ class LanguageComparison(LiveFigure):
         if not isinstance(tokenizers, Mapping) or not tokenizers:
             raise ValueError("tokenizers are {name: tokenizer}, and one at least")
         if sentences is None:
+            from llmath.data import language_codes, parallel_sentences
+
             sentences, codes = parallel_sentences(), language_codes()
         checked(sentences)
         rows = {name: list(row) for name, row in sentences.items()}

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import traitlets
 
-from llmath.data.counting import expected_types, zipf_fit
 from llmath.viz.live import LiveFigure
 
 ALPHAS = tuple(round(0.01 * i, 2) for i in range(20, 301))
@@ -125,22 +124,35 @@ def growth(tokens: Sequence[str], at: np.ndarray) -> list[int]:
 
 def label(token: str) -> str:
     """A token to be read: blanks as signs, and not too long."""
-    text = str(token).translate(BLANKS)
+    text = token.translate(BLANKS)
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
-def entry(name: str, source: Mapping[str, int] | Iterable[str]) -> dict[str, Any]:
-    """A source as the JavaScript reads it."""
-    ordered = not isinstance(source, Mapping)
-    tokens = list(source) if ordered else source
-    counted = sorted(Counter(tokens).items(), key=lambda kind: (-kind[1], kind[0]))
-    counts = [int(n) for _, n in counted]
-    if len(counts) < 2 or counts[-1] < 1:
-        least = f", one of which occurs {counts[-1]} times" if counts else ""
+def ordered_counts(name: str, source: Mapping | Iterable) -> list[tuple[str, int]]:
+    """(token, how often), the most frequent first and then by the alphabet."""
+    counted = Counter(source)
+    if strange := [token for token in counted if not isinstance(token, str)]:
         raise ValueError(
-            f"source {name!r} has {len(counts)} kinds of token{least}: a law needs "
+            f"source {name!r}: {strange[0]!r} is no text. Tokens are texts, as of "
+            f"tokenizer.tokens(ids); counts come with their tokens, {{token: n}}"
+        )
+    kinds = sorted(counted.items(), key=lambda kind: (-kind[1], kind[0]))
+    if len(kinds) < 2 or kinds[-1][1] < 1:
+        least = f", one of which occurs {kinds[-1][1]} times" if kinds else ""
+        raise ValueError(
+            f"source {name!r} has {len(kinds)} kinds of token{least}: a law needs "
             f"two or more, each met once at least"
         )
+    return kinds
+
+
+def entry(name: str, source: Mapping | Iterable) -> dict[str, Any]:
+    """A source as the JavaScript reads it."""
+    from llmath.data import expected_types, zipf_fit
+
+    tokens = source if isinstance(source, Mapping) else list(source)
+    kinds = ordered_counts(name, tokens)
+    counts = [int(n) for _, n in kinds]
     total, ranks = sum(counts), ranks_to_read(len(counts))
     at = sizes(total)
     alpha, offset = best_law(counts)
@@ -149,9 +161,9 @@ def entry(name: str, source: Mapping[str, int] | Iterable[str]) -> dict[str, Any
         "name": name,
         "counts": pack(counts),
         "ranks": ranks,
-        "labels": [label(counted[r - 1][0]) for r in ranks],
+        "labels": [label(kinds[r - 1][0]) for r in ranks],
         "sizes": at.tolist(),
-        "measured": growth(tokens, at) if ordered else [],
+        "measured": growth(tokens, at) if isinstance(tokens, list) else [],
         "expected": expected_types(counts, at).round(2).tolist(),
         "plain": zipf_fit(counts).alpha,
         "free": [alpha, offset],
@@ -183,7 +195,7 @@ class ZipfExplorer(LiveFigure):
     others = traitlets.Bool(True).tag(sync=True)
 
     def __init__(
-        self, sources: Mapping[str, Mapping[str, int] | Iterable[str]], **kwargs: Any
+        self, sources: Mapping[str, Mapping | Iterable], **kwargs: Any
     ) -> None:
         if not isinstance(sources, Mapping) or not sources:
             raise ValueError("sources are {name: tokens}, and one at least")
