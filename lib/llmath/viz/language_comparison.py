@@ -83,7 +83,7 @@ class LanguageComparison(LiveFigure):
     """
 
     module = "language_comparison"
-    height = 900
+    height = 760
     linked = ("tokenizer", "sentence", "language")
     names = traitlets.List().tag(sync=True)  # of the tokenizers
     lengths = traitlets.List().tag(sync=True)  # of each: all tokens', in bytes

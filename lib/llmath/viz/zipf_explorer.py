@@ -183,7 +183,7 @@ class ZipfExplorer(LiveFigure):
     """
 
     module = "zipf_explorer"
-    height = 900
+    height = 860
     linked = ("source", "alpha", "offset", "rank")
     sources = traitlets.List().tag(sync=True)
     alphas = traitlets.List([ALPHAS[0], ALPHAS[-1]]).tag(sync=True)
