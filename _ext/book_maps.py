@@ -1,9 +1,10 @@
 """Two pictures of the book, drawn from what there is while it is built
 
-`{path-of-the-data}` shows every chapter and every file of the library (the_path.py and
-the list in llmath's docstring); `{needs-graph}` shows which page needs which (_needs.yml).
-Below each stands the same as a list, which is also what the notebooks show. Chapters
-that are still to come are plain text. What does not fit together stops the build.
+`{path-of-the-data}` shows every chapter and every file of the library (the_path.py,
+and the list in llmath's docstring); `{needs-graph}` shows which page needs which
+(_needs.yml). Below each stands the same as a list, which is also what the notebooks
+show. Chapters that are still to come are plain text. What does not fit together stops
+the build.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ from map_drawing import Link, Row
 logger = logging.getLogger(__name__)
 LIST = re.compile(r"^(\w+)(\.py|/) +\S", re.MULTILINE)
 ALT = {
-    "path": "The path from text to an update: text, ids, vectors, blocks, logits, loss, "
-    "gradient, update, with the chapter and the files of each step as links; an arrow "
-    "leads from the update back to the weights, a dashed one from logits to the next "
-    "id. The list below says the same.",
+    "path": "The path from text to an update: text, ids, vectors, blocks, logits, "
+    "loss, gradient, update, with the chapter and the files of each step as links. An "
+    "arrow leads from the update back to the weights, a dashed one from the logits to "
+    "the next id. The list below says the same.",
     "needs": "The pages of the book below each other, with an arc from each to every "
     "earlier page that it needs. The list below says which section needs which.",
 }

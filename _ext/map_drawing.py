@@ -72,7 +72,7 @@ def body(row: Row, y: float, width: int) -> tuple[list[str], float]:
     left, top = RAIL + 6, y + 15
     parts = [text(left, top, row.arrow, font_weight=600)]
     if width == WIDE:
-        more, end = flow(row.chapters, left + 172, left + 370, top)
+        more, end = flow(row.chapters, left + 164, left + 376, top)
         files, low = flow(row.files, left + 380, width - 4, top)
         return [*parts, *more, *files], max(end, low) + 12
     end = top
@@ -102,7 +102,9 @@ def path_rows(start: str, rows: list[Row], width: int):
         stations[row.to] = y
     y += 30
     for row in (r for r in rows if not r.to):
-        parts.append(f'<line x1="20" x2="{width - 4}" y1="{y:g}" y2="{y:g}"/>')
+        parts.append(
+            f'<line class="rule" x1="20" x2="{width - 4}" y1="{y:g}" y2="{y:g}"/>'
+        )
         drawn, y = body(row, y + 6, width)
         parts += drawn
     return parts, stations, y
@@ -133,11 +135,9 @@ def path(start: str, rows: list[Row], back: str, alt: str) -> Iterator[str]:
         parts, at, end = path_rows(start, rows, width)
         parts += loop(at["update"], at["vectors"], 3, "back")
         parts += loop(at["logits"], at["ids"], 10, "next")
-        low = at["update"]
-        parts.append(text(RAIL + 6, low - 1, f"new weights: {back}", "soft"))
-        parts.append(
-            text(RAIL + 6, at["logits"] + 4.5, "(dashed: the next id)", "soft")
-        )
+        x = RAIL + 6
+        parts.append(text(x, at["update"] + 4.5, f"new weights: {back}", "soft"))
+        parts.append(text(x, at["logits"] + 4.5, "dashed: the next id", "soft"))
         yield svg(parts, width, end, alt, kind)
 
 

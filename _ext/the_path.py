@@ -1,8 +1,8 @@
 """From text to an update: which chapter and which file of the library is where
 
-The one place that says so. A chapter gets its title and its link from its page as soon as
-it is in the contents; until then its working title stands here, without a link. A file
-that the library lists and no step names, or the other way round, stops the build.
+The one place that says so. A chapter gets its title and its link from its page as soon
+as that is in the contents; until then its working title stands here, without a link. A
+file that the library lists and no step names, or the other way round, stops the build.
 """
 
 from __future__ import annotations
