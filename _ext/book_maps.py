@@ -65,7 +65,7 @@ class Book:
 
     def uri(self, name: str, place: str = "") -> str:
         address = self.app.builder.get_relative_uri(self.docname, name)
-        return address + (f"#{place}" if place else "")
+        return f"{address}#{place}" if place or not address else address
 
     def label(self, name: str) -> Link:
         page, place, title = self.labels[name]
@@ -117,7 +117,8 @@ def needs(book: Book) -> tuple[str, Iterator[list[Link | str]]]:
     facts = needs_facts.gather(Path(book.app.srcdir))
     home = {s: s if s.startswith("sec:r-") else p for p, s, _ in facts.sections()}
     drawn: dict[str, set[str]] = defaultdict(set)
-    for _, section, needed in facts.sections():
+    for page, section, needed in facts.sections():
+        drawn[page] |= set()  # a row of its own, above those of its sections
         drawn[home[section]] |= {home[n] for n in needed} - {home[section]}
     place = {key: i for i, key in enumerate(drawn)}
     rows = [
@@ -160,7 +161,7 @@ def draw(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         picture, lines = kinds[place["kind"]](Book(app, docname))
         listed = nodes.bullet_list("", *map(item, lines))
         title = nodes.title("", "The same as a list")
-        folded = nodes.admonition("", title, listed, classes=["dropdown"])
+        folded = nodes.admonition("", title, listed, classes=["dropdown", "map-list"])
         place.replace_self([nodes.raw("", picture, format="html"), folded])
 
 

@@ -9,8 +9,8 @@ import html
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-SANS, MONO = 0.54, 0.602  # mean width of a letter, in units of the font's size
-SIZE, LINE, RAIL, NARROW, WIDE = 12.5, 20, 104, 348, 700
+SERIF, MONO = 0.52, 0.602  # mean width of a letter, in units of the font's size
+SIZE, LINE, RAIL, NARROW, WIDE = 13, 20, 104, 348, 720
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Link:
 
     @property
     def width(self) -> float:
-        return len(self.text) * SIZE * (MONO if self.mono else SANS)
+        return len(self.text) * SIZE * (MONO if self.mono else SERIF)
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ def body(row: Row, y: float, width: int) -> tuple[list[str], float]:
     left, top = RAIL + 6, y + 15
     parts = [text(left, top, row.arrow, font_weight=600)]
     if width == WIDE:
-        more, end = flow(row.chapters, left + 164, left + 376, top)
-        files, low = flow(row.files, left + 380, width - 4, top)
+        more, end = flow(row.chapters, left + 172, left + 388, top)
+        files, low = flow(row.files, left + 392, width - 4, top)
         return [*parts, *more, *files], max(end, low) + 12
     end = top
     for links in (row.chapters, row.files):
@@ -143,13 +143,13 @@ def path(start: str, rows: list[Row], back: str, alt: str) -> Iterator[str]:
 
 def needs(rows: list[tuple[Link, int, set[int]]], alt: str) -> str:
     """Pages in the book's order; an arc leads from each to every page it needs."""
-    left, step = 116, 24
+    left, step = 104, 24
     parts = []
     for i, (link, depth, needed) in enumerate(rows):
         y = 16 + step * i
         parts.append(f'<g class="n{i}">{linked(left + 10 * depth, y + 4, link)}</g>')
         for j in sorted(needed):
-            top, reach = 16 + step * j, 8 + 96 * ((i - j) / len(rows)) ** 0.6
+            top, reach = 16 + step * j, 8 + 88 * ((i - j) / len(rows)) ** 0.6
             x = left - 6 - reach * 1.25
             curve = f"M{left - 5} {y}C{x:g} {y} {x:g} {top} {left - 5} {top}"
             parts.append(f'<path class="arc a{i}" d="{curve}"/>')

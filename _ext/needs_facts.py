@@ -82,6 +82,8 @@ def wrong(needs: Needs, page: str, section: str, needed: list[str]) -> Iterator[
     for other in needed:
         if other not in needs.places:
             yield f"{section} needs {other}, which no page has"
+        elif all(other not in sections for sections in needs.table.values()):
+            yield f"{section} needs {other}, which has no row in {FILE}"
         elif needs.places[other][1] >= at:
             yield f"{section} needs {other}, which does not stand before it"
 

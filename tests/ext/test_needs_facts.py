@@ -79,6 +79,7 @@ def test_what_is_still_to_come_is_left_out(facts):
             "sec:a needs sec:d, which does not stand before",
         ),
         ("sec:b: [sec:a]", "sec:b: [sec:b]", "sec:b needs sec:b, which does not stand"),
+        ("[sec:b, sec:c]", "[ch:one]", "sec:d needs ch:one, which has no row"),
         ("sec:d: [", "sec:c: [", "sec:c is no section of chapters/01_more"),
         (
             "chapters/01_more:",
@@ -86,7 +87,7 @@ def test_what_is_still_to_come_is_left_out(facts):
             "chapters/01_more has no row in _needs",
         ),
     ],
-    ids=["dead label", "later section", "itself", "other page", "page without a row"],
+    ids=["dead label", "later", "itself", "no section", "other page", "no row"],
 )
 def test_each_fault_has_its_line(facts, old, new, line):
     assert any(line in found for found in needs_facts.problems(facts(old, new)))
