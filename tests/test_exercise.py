@@ -384,10 +384,9 @@ def fewest_tokens(data, vocabulary):
     return min((1 + fewest_tokens(tail, vocabulary) for tail in tails), default=0)
 
 
-def expected_types(counts, n):
+def types_drawn(p, n):
     """In NumPy, and returned as NumPy returns it."""
-    p = np.array(counts) / np.sum(counts)
-    return (1 - (1 - p) ** n).sum()
+    return (1 - (1 - np.array(p)) ** n).sum()
 
 
 @pytest.mark.parametrize(
@@ -402,8 +401,8 @@ def expected_types(counts, n):
         ("encode_utf8", lambda c: bytearray(chr(c).encode())),
         ("split_number", by_thousands),
         ("fewest_tokens", fewest_tokens),
-        ("expected_types", expected_types),
-        ("expected_types", lambda c, n: torch.tensor(expected_types(c, n))),
+        ("types_drawn", types_drawn),
+        ("types_drawn", lambda p, n: torch.tensor(types_drawn(p, n))),
     ],
 )
 def test_right_answers_about_texts(name, mine):
@@ -427,10 +426,10 @@ def test_right_answers_about_texts(name, mine):
             lambda s: [s[i : i + 3] for i in range(0, len(s), 3)],
             "cut from the left",
         ),
-        ("expected_types", lambda c, n: 1 / 3, "draws it returns 0.333333, the refe"),
+        ("types_drawn", lambda c, n: 1 / 3, "draws it returns 0.333333, the refe"),
         (
-            "expected_types",
-            lambda c, n: sum(1 - math.exp(-n * x / sum(c)) for x in c),
+            "types_drawn",
+            lambda p, n: sum(1 - math.exp(-n * x) for x in p),
             "Poisson's",
         ),
         (
@@ -470,8 +469,8 @@ def test_mistakes_about_texts(capsys, name, wrong, hint):
         ("encode_utf8", lambda c: [c], "returns a list; return bytes: `bytes([…])`"),
         ("fewest_tokens", lambda d, v: [d], "returns a list; return a whole number"),
         ("fewest_tokens", lambda d, v: 2.0, "returns a float; return a whole number"),
-        ("expected_types", lambda c, n: c, "returns a list; return a number"),
-        ("expected_types", lambda c, n: math.nan, "returns nan, the reference"),
+        ("types_drawn", lambda p, n: p, "returns a list; return a number"),
+        ("types_drawn", lambda c, n: math.nan, "returns nan, the reference"),
         ("split_number", lambda s: int("x"), "('1234567'; with '1234567'), it raised"),
     ],
 )

@@ -33,7 +33,7 @@ def test_the_formulas_that_readers_write():
     others = {"sharpen", "score_std", "kernel_weights", "softmax_jacobian"}
     assert set(LOOKUP) == others
     others |= {"softmax_backward", "attention_backward"}
-    of_texts = {"encode_utf8", "split_number", "fewest_tokens", "expected_types"}
+    of_texts = {"encode_utf8", "split_number", "fewest_tokens", "types_drawn"}
     assert set(TEXT) == of_texts
     others |= of_texts | {"count_pairs"}
     assert set(EXERCISES) - set(OF_THE_LIBRARY) == others
@@ -167,8 +167,9 @@ def test_the_fewest_tokens_are_fewest_of_all_spellings(data, draw):
 
 
 @given(st.lists(st.integers(1, 3), min_size=1, max_size=4), st.integers(0, 3))
-def test_expected_types_is_the_mean_over_all_samples(counts, n):
+def test_types_drawn_is_the_mean_over_all_samples(counts, n):
     tokens = [kind for kind, count in enumerate(counts) for _ in range(count)]
     samples = itertools.product(tokens, repeat=n)
     mean = np.mean([len(set(sample)) for sample in samples])
-    assert math.isclose(EXERCISES["expected_types"].right(counts, n), mean)
+    p = [count / sum(counts) for count in counts]
+    assert math.isclose(EXERCISES["types_drawn"].right(p, n), mean, abs_tol=1e-12)

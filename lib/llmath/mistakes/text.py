@@ -118,16 +118,10 @@ WANTED: Slips = {
         lambda unseen: math.fsum(1 - u for u in unseen) / len(unseen)
     ),
 }
-SHARES: Slips = {
-    None: lambda counts: [c / sum(counts) for c in counts],
-    "The counts are divided by their number, not by their sum.": (
-        lambda counts: [c / len(counts) for c in counts]
-    ),
-}
 
 
-def _types(share: Function, unseen: Function, wanted: Function) -> Function:
-    return lambda counts, n: wanted([unseen(p, n) for p in share(counts)])
+def _types(unseen: Function, wanted: Function) -> Function:
+    return lambda p, n: wanted([unseen(share, n) for share in p])
 
 
 _LETTERS = {b"a", b"b", b"c", b"d", b"e"}
@@ -172,15 +166,15 @@ TEXT: Mapping[str, Exercise] = MappingProxyType(
             variants=combine(lambda spelling: spelling, SPELLINGS),
             plain=True,
         ),
-        "expected_types": Exercise(
-            call="expected_types(counts, n)",
-            right=_types(SHARES[None], UNSEEN[None], WANTED[None]),
+        "types_drawn": Exercise(
+            call="types_drawn(p, n)",
+            right=_types(UNSEEN[None], WANTED[None]),
             cases={
-                "counts 2, 1, 1 and 3 draws": ([2, 1, 1], 3),
-                "counts 5, 2, 2, 1 and 1 draw": ([5, 2, 2, 1], 1),
-                "counts 7, 3 and 4 draws": ([7, 3], 4),
+                "p = (1/2, 1/4, 1/4), 3 draws": ([0.5, 0.25, 0.25], 3),
+                "p = (1/2, 1/4, 1/8, 1/8), 1 draw": ([0.5, 0.25, 0.125, 0.125], 1),
+                "p = (3/4, 1/4), 4 draws": ([0.75, 0.25], 4),
             },
-            variants=combine(_types, SHARES, UNSEEN, WANTED),
+            variants=combine(_types, UNSEEN, WANTED),
             plain=True,
         ),
     }
