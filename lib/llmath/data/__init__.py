@@ -5,6 +5,7 @@
 >>> x, y = next(Batches(train, 128, 32, seed=0))   # (B, T) each; y is x one later
 
 corpora.py      texts: a pinned one, or any file in UTF-8
+parallel.py     the same sentences in several languages
 stored.py       text → ids on disk, mapped into memory when they are read
 batches.py      ids → (x, y): at random to learn from, all in order to be judged by
 sources.py      states → symbols: a language whose every probability is known
@@ -27,6 +28,7 @@ from llmath.data.languages import (
     stationary,
     zipf_facts,
 )
+from llmath.data.parallel import language_codes, parallel_sentences
 from llmath.data.sources import Source
 from llmath.data.stored import encode_to_file, fingerprint, load_ids
 
@@ -41,8 +43,10 @@ __all__ = [
     "expected_types",
     "fingerprint",
     "heaps_types",
+    "language_codes",
     "load_ids",
     "markov_chain",
+    "parallel_sentences",
     "random_batch",
     "read_text",
     "shakespeare",

@@ -5,6 +5,7 @@ from llmath.viz.attention_explorer import AttentionExplorer
 from llmath.viz.frames import slider
 from llmath.viz.glued import glue
 from llmath.viz.head_roles import HeadRoles
+from llmath.viz.language_comparison import LanguageComparison
 from llmath.viz.live import LiveFigure
 from llmath.viz.mask_playground import MaskPlayground
 from llmath.viz.online_softmax import OnlineSoftmax
@@ -12,14 +13,17 @@ from llmath.viz.plotly import plot
 from llmath.viz.softmax_lab import SoftmaxLab
 from llmath.viz.source import show_source
 from llmath.viz.svg import show
+from llmath.viz.zipf_explorer import ZipfExplorer
 
 __all__ = [
     "AttentionExplorer",
     "HeadRoles",
+    "LanguageComparison",
     "LiveFigure",
     "MaskPlayground",
     "OnlineSoftmax",
     "SoftmaxLab",
+    "ZipfExplorer",
     "glue",
     "plot",
     "show",
