@@ -73,7 +73,7 @@ def zipf_fit(counts: Counts) -> ZipfFit:
 
 def expected_types(
     counts: Counts, sizes: Sequence[int] | Integer[np.ndarray, " n"]
-) -> Float[np.ndarray, " n"]:
+) -> np.ndarray:
     """𝔼 m(n) = Σ_w 1 − C(T − c_w, n) / C(T, n)   {eq:expected-types}
 
     How many kinds of token n of the T hold on average, drawn without replacement: the
@@ -104,7 +104,7 @@ def expected_types(
 
 def heaps_types(
     alpha: float, sizes: Sequence[int | float] | Real[np.ndarray, " n"]
-) -> Float[np.ndarray, " n"]:
+) -> np.ndarray:
     """m(n) ≈ Γ(1 − β) (n / ζ(α))^β,   β = 1/α   {eq:heaps}; after Karlin 1967
 
     How many kinds n independent tokens of a Zipf law without end hold on average, to
