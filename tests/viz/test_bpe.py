@@ -113,7 +113,9 @@ LEARN = """given.map(([text, pieces, n]) => {
 def test_merges_are_those_that_the_library_learns():
     """Few signs, so that equally frequent pairs and overlaps are everywhere."""
     chance = random.Random(2)
-    few = ["".join(chance.choices("aab \n", k=chance.randrange(40))) for _ in range(150)]
+    few = [
+        "".join(chance.choices("aab \n", k=chance.randrange(40))) for _ in range(150)
+    ]
     cases = [
         (text, pieces, n)
         for text in few + fuzzed(3, 150)

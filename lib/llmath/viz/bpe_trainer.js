@@ -44,7 +44,7 @@ function curve(go) {
     make("div", { class: "tok-ends", "aria-hidden": "true" },
       make("span", {}, "0"), make("span", {}, "merges"), end));
   function show(now, step) {
-    sizes = now;
+    sizes = now[0] ? now : [1];                       // of an empty text: no ratio
     const most = Math.max(sizes[0] / sizes.at(-1), 1);
     line.setAttribute("points", sizes.map((_, i) => place(i, most).join()).join(" "));
     const [x, y] = place(step, most);
@@ -132,6 +132,7 @@ function render({ model, el }) {
   const back = button("← Back", byHand(() => step() - 1));
   const next = button("Merge →", byHand(() => step() + 1));
   const play = button("Play", toggle);
+  play.setAttribute("aria-pressed", "false");
   const pieces = make("input", { type: "checkbox",
     onchange: () => { stop(); set({ pieces: pieces.checked }); } });
   const id = kit.id(), output = make("output", { for: id });

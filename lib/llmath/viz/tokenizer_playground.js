@@ -29,8 +29,11 @@ const flat = (pieces) => pieces.flatMap((piece) =>
 function tokens(choose) {
   const { make } = kit, { hue, label, spoken, hex } = token_view;
   const element = make("div");
-  let buttons = [], stop;
+  let buttons = [], stop, before;
   function show(all, space) {
+    const now = JSON.stringify([space, all.map(({ id, i }) => [id, i])]);
+    if (now === before) return;                       // the table has come: focus stays
+    before = now;
     buttons = all.map(({ id, bytes, piece, i }, at) => make("button", {
       type: "button", tabindex: "-1", onclick: () => choose(at), onfocus: () => choose(at),
       class: `tok ${hue(id)}${i ? "" : " begins"}${piece.marker ? " marker" : ""}`,
@@ -204,7 +207,6 @@ function render({ model, el }) {
     }
     const found = flat(pieces), moved = text === shown ? samePlace(found) : undefined;
     [all, shown] = [found, text];
-    if (moved !== undefined && found.length) set("token", moved);
     const drawn = all.slice(0, MOST), signs = count([...text].length, "character");
     if (all.length > MOST) note.textContent = `Drawn are the first ${MOST} of the tokens.`;
     summary.textContent = `${signs}, ${count(size, "byte")}, ${count(all.length, "token")}${
@@ -213,7 +215,8 @@ function render({ model, el }) {
         : "markers are read as plain text."}`;
     row.show(drawn, `Tokens of ${tables[name].title}`);
     compare(text, marked, size);
-    choose();
+    if (moved !== undefined && moved !== model.get("token")) set("token", moved);
+    else choose();
   }
   function choose() {
     const at = Math.min(model.get("token"), Math.min(all.length, MOST) - 1);

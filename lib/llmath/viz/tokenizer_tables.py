@@ -60,7 +60,9 @@ def table(found: Tokenizer) -> dict[str, Any]:
     parts = [line.replace(" ", "") for line in found.merges]
     first = ids[parts[0]] if parts else 0
     if list(found.vocabulary[first : first + len(parts)]) != parts:
-        raise ValueError("the ids of this vocabulary are not in the order of its merges")
+        raise ValueError(
+            "the ids of this vocabulary are not in the order of its merges"
+        )
     letters = sorted(byte_alphabet().items(), key=lambda item: item[1])
     return {
         "pattern": found.pattern,
