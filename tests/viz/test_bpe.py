@@ -90,6 +90,15 @@ def test_texts_are_encoded_as_the_library_does(name):
         assert plain == or_none(read_plainly, text), repr(text)
 
 
+def test_of_markers_that_begin_alike_the_longer_is_read():
+    tokens = [*byte_alphabet(), "ab", "<m>", "<m><n>", "(a|b)"]
+    made = Tokenizer(tokens, ["a b"], pattern="gpt2", special=[257, 258, 259])
+    texts = ["<m><n>ab<m>a", "(a|b)|ab", "<n><m>"]
+    given = {"table": tokenizer_tables.table(made), "texts": texts}
+    for text, (marked, _) in zip(texts, in_node(ENCODE, given), strict=True):
+        assert marked == made.encode(text)
+
+
 def test_every_sign_is_cut_as_the_library_cuts_it():
     """Letters, digits and spaces are those of Python, whatever Unicode Node has."""
     kinds = [r"\p{L}", r"\p{N}", r"\s"]
