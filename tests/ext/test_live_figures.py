@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -50,3 +51,26 @@ def test_a_notebook_links_to_the_site_where_figures_have_addresses(base, expecte
     assert Page.address(page, link) == expected
     plain = nodes.reference(refuri="#sec-x", internal=True)
     assert Page.address(page, plain) == "#sec-x"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "error", "expected"),
+    [
+        ('<div data-live="tokenizer_playground">', "html", None, True),
+        ('<div data-live="mask_playground">', "html", None, False),
+        ('<div data-live="tokenizer_playground">', "latex", None, False),
+        ('<div data-live="tokenizer_playground">', "html", ValueError(), False),
+    ],
+    ids=["playground", "another", "no site", "failed"],
+)
+def test_tables_are_written_for_who_asks(tmp_path: Path, text, kind, error, expected):
+    (tmp_path / "chapters").mkdir()
+    (tmp_path / "chapters" / "a.html").write_text(text)
+    builder = SimpleNamespace(format=kind)
+    app = SimpleNamespace(builder=builder, outdir=tmp_path)
+    live_figures.write_tables(app, error)
+    found = {f.name for f in tmp_path.rglob("tables/*.js")}
+    assert found == ({"gpt2.js", "smollm2.js", "book.js"} if expected else set())
+    if found:
+        table = (tmp_path / "_static" / "live" / "tables" / "book.js").read_text("utf8")
+        assert table.startswith('(LiveFigures.tables ??= {})["book"] = {"pattern":')

@@ -2,6 +2,7 @@
 
 from llmath.viz import style
 from llmath.viz.attention_explorer import AttentionExplorer
+from llmath.viz.bpe_trainer import BPETrainer
 from llmath.viz.frames import slider
 from llmath.viz.glued import glue
 from llmath.viz.head_roles import HeadRoles
@@ -13,16 +14,19 @@ from llmath.viz.plotly import plot
 from llmath.viz.softmax_lab import SoftmaxLab
 from llmath.viz.source import show_source
 from llmath.viz.svg import show
+from llmath.viz.tokenizer_playground import TokenizerPlayground
 from llmath.viz.zipf_explorer import ZipfExplorer
 
 __all__ = [
     "AttentionExplorer",
+    "BPETrainer",
     "HeadRoles",
     "LanguageComparison",
     "LiveFigure",
     "MaskPlayground",
     "OnlineSoftmax",
     "SoftmaxLab",
+    "TokenizerPlayground",
     "ZipfExplorer",
     "glue",
     "plot",
