@@ -14,6 +14,7 @@ import torch
 from playwright.sync_api import Locator
 
 from compared import choose_mask, compare_lab, compare_playground, press
+from geometry import compare_angles
 from llmath import interpret
 from llmath.pretrained import load
 from llmath.probe import record
@@ -144,6 +145,20 @@ def test_laboratory_shows_what_the_library_measures(page, place, open_page):
         grid = state(visit, place)["grid"]
         for chosen in LABORATORY:
             compare_lab(figure, chosen, heads=grid["heads"], seed=grid["seed"])
+
+
+ANGLES = (  # dimension, kind, hundredths
+    (3, "sphere", 50), (64, "signs", 30), (768, "gaussian", 20), (4096, "sphere", 5),
+)  # fmt: skip
+
+
+@on_every("angle_lab")
+def test_angles_are_as_scipy_has_them(page, place, open_page):
+    with open_page(page) as visit:
+        figure = visit.figure(place)
+        seed = state(visit, place)["seed"]
+        for chosen in ANGLES:
+            compare_angles(figure, *chosen, seed=seed)
 
 
 MASKS = (

@@ -1,6 +1,7 @@
 """arrays → figures: still ones that follow the theme, live ones that need no kernel"""
 
 from llmath.viz import style
+from llmath.viz.angle_lab import AngleLab
 from llmath.viz.attention_explorer import AttentionExplorer
 from llmath.viz.frames import slider
 from llmath.viz.glued import glue
@@ -14,6 +15,7 @@ from llmath.viz.source import show_source
 from llmath.viz.svg import show
 
 __all__ = [
+    "AngleLab",
     "AttentionExplorer",
     "HeadRoles",
     "LiveFigure",

@@ -71,7 +71,7 @@ def sheet(name: str) -> str:
 
 def stylesheet() -> str:
     """All that the figures need: colours, still figures, live ones."""
-    return palette_css() + sheet("still") + sheet("live")
+    return palette_css() + sheet("still") + sheet("live") + sheet("geometry")
 
 
 def host(versions: dict[str, str]) -> str:
