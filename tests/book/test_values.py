@@ -14,11 +14,11 @@ import torch
 from playwright.sync_api import Locator
 
 from compared import choose_mask, compare_lab, compare_playground, press
-from geometry import compare_angles
+from geometry import compare_angles, compare_rotor
 from llmath import interpret
 from llmath.pretrained import load
 from llmath.probe import record
-from llmath.viz import MaskPlayground
+from llmath.viz import MaskPlayground, RopeRotor
 from pages import figures_of, name
 from visits import Visit
 
@@ -159,6 +159,26 @@ def test_angles_are_as_scipy_has_them(page, place, open_page):
         seed = state(visit, place)["seed"]
         for chosen in ANGLES:
             compare_angles(figure, *chosen, seed=seed)
+
+
+ROTATIONS = (  # m, n, pair
+    (40, 32, 2), (200, 10, 0), (3, 90, 5),
+)  # fmt: skip
+
+
+@on_every("rope_rotor")
+def test_rotor_turns_as_the_library_does(page, place, open_page):
+    with open_page(page) as visit:
+        figure, given = visit.figure(place), state(visit, place)
+        vectors = {one["name"]: (one["q"], one["k"]) for one in given["given"]}
+        own = RopeRotor(
+            vectors, width=given["width"], base=given["base"], context=given["context"]
+        )
+        for m, n, pair in ROTATIONS:
+            for which in range(len(vectors)):
+                compare_rotor(
+                    figure, own, m, n, given["width"], given["base"], which, pair
+                )
 
 
 MASKS = (

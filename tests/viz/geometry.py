@@ -6,10 +6,13 @@ import math
 import re
 
 import numpy as np
+import torch
 from playwright.sync_api import Locator
 from scipy import stats
 
 from compared import SHOWN
+from llmath.rope import rope, rope_frequencies
+from llmath.viz import RopeRotor
 from llmath.viz.angle_lab import DIMENSIONS, KINDS, VECTORS
 
 PAIRS = VECTORS * (VECTORS - 1) // 2
@@ -124,3 +127,68 @@ def compare_angles(
         drawn = ((cosines >= low) & (cosines < high)).mean()
         expected = [low, high, drawn, share(kind, dimension, low, high)]
         np.testing.assert_allclose(told, expected, atol=SHOWN)
+
+
+def choose_rotor(
+    rotor: Locator, m: int, n: int, width: int, base: int, vectors: int, pair: int
+) -> None:
+    chosen = {"E": width, "base": base, "q and k": vectors}
+    for box in rotor.locator(
+        "select"
+    ).all():  # there is none where nothing is to choose
+        label = box.evaluate("e => e.labels[0].firstChild.data")
+        box.select_option(str(chosen[label]))
+    query, key, _, which = rotor.locator("input[type=range]").all()
+    for slider, place in ((query, m), (key, n), (which, pair)):
+        slider.fill(str(place))
+
+
+def rotor_table(rotor: Locator) -> list[float]:
+    return [value(t) for t in rotor.locator("tbody td").all_inner_texts()]
+
+
+def compare_rotor(rotor: Locator, figure: RopeRotor, *state: int) -> None:
+    """Score, angles, arrows and curve of a state against `llmath.rope` in float64."""
+    choose_rotor(rotor, *state)
+    m, n, width, base, vectors, pair = state
+    q, k = (torch.tensor(figure.given[vectors][x][:width]).double() for x in "qk")
+
+    def turn(x: torch.Tensor, *places: int) -> torch.Tensor:
+        rows = x.expand(len(places), width)
+        return rope(rows, torch.tensor(places), base=float(base))
+
+    score = turn(q, m)[0] @ turn(k, n)[0]
+    told = [value(t) for t in rotor.locator(".rotor-words b").all_inner_texts()]
+    np.testing.assert_allclose(told, [score, score], atol=SHOWN)
+
+    theta = rope_frequencies(width, base=float(base), dtype=torch.float64)[pair].item()
+    two = slice(2 * pair, 2 * pair + 2)
+    part = (turn(q, m)[0, two] @ turn(k, n)[0, two]).item()
+    wave = 2 * math.pi / theta
+    cells = rotor.locator("tbody td").all_inner_texts()
+    for shown, expected in zip(
+        cells, (theta, wave, m * theta, n * theta, (m - n) * theta, part), strict=True
+    ):
+        if shown == cells[1] and "×" not in shown:
+            assert abs(value(shown) - expected) < 0.0051  # two decimals
+        else:
+            near(shown, expected)
+
+    arrows = signed(rotor.locator(".rotor-dial").get_attribute("aria-label"))
+    expected = [*turn(q, m)[0, two], *turn(k, n)[0, two]]
+    np.testing.assert_allclose(arrows, expected, atol=SHOWN)
+
+    distances = range(1 - figure.context, figure.context)
+    curve = turn(q, *distances) @ k
+    path = rotor.locator("path.rotor-curve").get_attribute("d")
+    x, y = np.array(re.findall(r"([\d.]+) ([\d.]+)", path), float).T
+    assert len(x) == len(curve)
+    spread = float(curve.max() - curve.min()) or 1.0
+    drawn = (y.max() - y) / (np.ptp(y) or 1)  # px are told to 0.01
+    np.testing.assert_allclose(
+        drawn, (curve - curve.min()) / spread, atol=0.02 / (np.ptp(y) or 1) + 1e-9
+    )
+
+
+def signed(text: str) -> list[float]:
+    return [float(x) for x in re.findall(r"-?\d+\.\d+", text.replace("−", "-"))]

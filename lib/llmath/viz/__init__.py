@@ -10,6 +10,7 @@ from llmath.viz.live import LiveFigure
 from llmath.viz.mask_playground import MaskPlayground
 from llmath.viz.online_softmax import OnlineSoftmax
 from llmath.viz.plotly import plot
+from llmath.viz.rope_rotor import RopeRotor
 from llmath.viz.softmax_lab import SoftmaxLab
 from llmath.viz.source import show_source
 from llmath.viz.svg import show
@@ -21,6 +22,7 @@ __all__ = [
     "LiveFigure",
     "MaskPlayground",
     "OnlineSoftmax",
+    "RopeRotor",
     "SoftmaxLab",
     "glue",
     "plot",

@@ -171,7 +171,7 @@ function render({ model, el }) {
   table,
   make("p", { class: "lab-note" }, `The pairs of ${VECTORS} vectors, drawn in the page; `
     + `seed ${seed}. N: so many vectors exist with |cos| < t for all pairs, since the `
-    + "chances of all N (N − 1)/2 pairs come to less than 1. N = D are there anyway.")));
+    + "chances of all N (N − 1)/2 pairs come to less than 1. D orthogonal vectors always exist.")));
   life.on("dimension hundredths kind zoom", update);
   update();
   return life.end;
