@@ -181,6 +181,29 @@ def test_rotor_turns_as_the_library_does(page, place, open_page):
                 )
 
 
+@on_every("vectors_learning")
+def test_words_have_the_neighbours_of_their_cosines(page, place, open_page):
+    """At the first frame, in the middle and at the end, from what the page was given."""
+    with open_page(page) as visit:
+        figure, given = visit.figure(place), state(visit, place)
+        words, frames = given["words"], len(given["steps"])
+        flat = np.frombuffer(base64.b64decode(given["cosines"]["$b64"]), "<i2") / 32767
+        cosines = np.zeros((frames, len(words), len(words)))
+        cosines[:, *np.tril_indices(len(words), -1)] = flat.reshape(frames, -1)
+        for frame in {0, frames // 2, frames - 1}:
+            figure.locator("input[type=range]").fill(str(frame))
+            for word in (0, len(words) - 1):
+                figure.locator("select").select_option(str(word))
+                row = cosines[frame, word] + cosines[frame, :, word]
+                near = [i for i in np.argsort(-row, kind="stable") if i != word][:6]
+                rows = figure.locator("tbody tr").evaluate_all(
+                    "all => all.map(r => [r.cells[0].innerText, r.cells[2].innerText])"
+                )
+                assert [name for name, _ in rows] == [words[i] for i in near]
+                told = [float(c.replace("−", "-")) for _, c in rows]
+                np.testing.assert_allclose(told, row[near], atol=SHOWN)
+
+
 MASKS = (
     {}, {"positions": True}, {"mask": "none"}, {"mask": "none", "positions": True},
     {"mask": "window", "window": 3}, {"mask": "prefix", "prefix": 4, "positions": True},

@@ -14,6 +14,7 @@ from llmath.viz.rope_rotor import RopeRotor
 from llmath.viz.softmax_lab import SoftmaxLab
 from llmath.viz.source import show_source
 from llmath.viz.svg import show
+from llmath.viz.vectors_learning import VectorsLearning
 
 __all__ = [
     "AngleLab",
@@ -24,6 +25,7 @@ __all__ = [
     "OnlineSoftmax",
     "RopeRotor",
     "SoftmaxLab",
+    "VectorsLearning",
     "glue",
     "plot",
     "show",
