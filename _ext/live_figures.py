@@ -2,7 +2,8 @@
 
 Kernels started by the build inherit BOOK_STATIC=1 and write light figures. What wakes
 them is on every page: `live/host.js` (deferred) and `live/live.css`; each figure's
-JavaScript is a classic script, fetched when its figure comes near.
+JavaScript is a classic script, fetched when its figure comes near. Where a page has a
+tokenizer playground, the tables of its tokenizers lie beside them, in `live/tables/`.
 
 In the text, `[head 13.8](#heads?layer=13&head=8)` leads to the figure with key="heads".
 """
@@ -22,10 +23,11 @@ from sphinx.config import Config
 from sphinx.util import logging
 
 import addresses
-from llmath.viz import live
+from llmath.viz import live, tokenizer_tables
 
 PLOTLY = "application/vnd.plotly.v1+json"
 IN_A_STATE = re.compile(r"[A-Za-z][\w-]*\?[^#]*", re.A)  # key?trait=value&…
+PLAYGROUND = 'data-live="tokenizer_playground"'
 logger = logging.getLogger(__name__)
 
 
@@ -66,6 +68,15 @@ def write_assets(folder: Path) -> None:
     write_if_new(folder / "live.css", live.stylesheet())
 
 
+def write_tables(app: Sphinx, error: Exception | None) -> None:
+    """The playground's tables, for the site that has one: a book without is quicker."""
+    if error is not None or app.builder.format != "html":
+        return
+    pages = Path(app.outdir).rglob("*.html")
+    if any(PLAYGROUND in page.read_text("utf8") for page in pages):
+        tokenizer_tables.write(Path(app.outdir) / "_static" / "live")
+
+
 def add_assets(app: Sphinx, config: Config) -> None:
     root = Path(app.doctreedir).parent / "live_figures"
     write_assets(root / "live")
@@ -93,6 +104,7 @@ def setup(app: Sphinx) -> dict:
     app.connect("config-inited", add_assets)
     app.connect("config-inited", pass_on_address)
     app.connect("doctree-read", link_to_states)
+    app.connect("build-finished", write_tables)
     app.add_js_file("live/host.js", loading_method="defer")
     app.add_css_file("live/live.css")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

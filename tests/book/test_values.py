@@ -183,7 +183,7 @@ def test_rotor_turns_as_the_library_does(page, place, open_page):
 
 @on_every("vectors_learning")
 def test_words_have_the_neighbours_of_their_cosines(page, place, open_page):
-    """At the first frame, in the middle and at the end, from what the page was given."""
+    """At the start, in the middle and at the end, from what the page was given."""
     with open_page(page) as visit:
         figure, given = visit.figure(place), state(visit, place)
         words, frames = given["words"], len(given["steps"])

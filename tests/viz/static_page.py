@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from llmath.viz import live
+from llmath.viz import live, tokenizer_tables
 
 PAGE = """<!doctype html><html lang="en" data-theme="{theme}"><head>
 <meta charset="utf-8"><title>Figures</title>
@@ -61,6 +61,8 @@ def write_page(
     (assets / "live.css").write_text(live.stylesheet(), "utf8")
     with static_build():
         figures = "\n".join(html_of(make()) for make in makers)
+    if 'data-live="tokenizer_playground"' in figures:
+        tokenizer_tables.write(assets)
     page = folder / "index.html"
     page.write_text(PAGE.format(theme=theme, figures=figures), "utf8")
     return page

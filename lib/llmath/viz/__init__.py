@@ -3,6 +3,7 @@
 from llmath.viz import style
 from llmath.viz.angle_lab import AngleLab
 from llmath.viz.attention_explorer import AttentionExplorer
+from llmath.viz.bpe_trainer import BPETrainer
 from llmath.viz.frames import slider
 from llmath.viz.glued import glue
 from llmath.viz.head_roles import HeadRoles
@@ -14,17 +15,20 @@ from llmath.viz.rope_rotor import RopeRotor
 from llmath.viz.softmax_lab import SoftmaxLab
 from llmath.viz.source import show_source
 from llmath.viz.svg import show
+from llmath.viz.tokenizer_playground import TokenizerPlayground
 from llmath.viz.vectors_learning import VectorsLearning
 
 __all__ = [
     "AngleLab",
     "AttentionExplorer",
+    "BPETrainer",
     "HeadRoles",
     "LiveFigure",
     "MaskPlayground",
     "OnlineSoftmax",
     "RopeRotor",
     "SoftmaxLab",
+    "TokenizerPlayground",
     "VectorsLearning",
     "glue",
     "plot",
