@@ -19,7 +19,7 @@ from llmath import interpret
 from llmath.pretrained import load
 from llmath.probe import record
 from llmath.viz import MaskPlayground, RopeRotor
-from pages import figures_of, name
+from pages import SITE, figures_of, name
 from visits import Visit
 
 SHOWN = 1e-4  # the explorer says four decimals
@@ -202,6 +202,41 @@ def test_words_have_the_neighbours_of_their_cosines(page, place, open_page):
                 assert [name for name, _ in rows] == [words[i] for i in near]
                 told = [float(c.replace("−", "-")) for _, c in rows]
                 np.testing.assert_allclose(told, row[near], atol=SHOWN)
+
+
+def table_of(given: dict) -> tuple[list[str], np.ndarray]:
+    """The words of an explorer and their directions, from the script that it loads."""
+    text = (SITE / "_static" / "live" / given["table"]["path"]).read_text("utf8")
+    table = json.loads(text[text.index("] = ") + 4 :].rstrip().rstrip(";"))
+    words = table["words"].split("\n")
+    rows = np.frombuffer(base64.b64decode(table["vectors"]), np.int8)
+    rows = rows.reshape(len(words), -1).astype(float)
+    return words, rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+@on_every("embedding_explorer")
+def test_explorer_finds_the_nearest_words(page, place, open_page):
+    """Of some words, to the three decimals that are shown."""
+    with open_page(page) as visit:
+        figure, given = visit.figure(place), state(visit, place)
+        words, units = table_of(given)
+        for i in range(0, len(words), max(len(words) // 12, 1)):
+            box = figure.locator("input").first
+            box.fill(words[i])
+            box.press("Enter")
+            figure.locator("caption", has_text=f"to “{words[i]}”").wait_for()
+            cosines = units @ units[i]
+            near = [j for j in np.argsort(-cosines, kind="stable") if j != i][:10]
+            rows = (
+                figure.locator("table")
+                .first.locator("tbody tr")
+                .evaluate_all(
+                    "all => all.map(r => [r.cells[0].innerText, r.cells[2].innerText])"
+                )
+            )
+            assert [name for name, _ in rows] == [words[j] for j in near]
+            told = [float(c.replace("−", "-")) for _, c in rows]
+            np.testing.assert_allclose(told, cosines[near], atol=5e-4 + 1e-9)
 
 
 MASKS = (

@@ -4,6 +4,7 @@ from llmath.viz import style
 from llmath.viz.angle_lab import AngleLab
 from llmath.viz.attention_explorer import AttentionExplorer
 from llmath.viz.bpe_trainer import BPETrainer
+from llmath.viz.embedding_explorer import EmbeddingExplorer
 from llmath.viz.frames import slider
 from llmath.viz.glued import glue
 from llmath.viz.head_roles import HeadRoles
@@ -22,6 +23,7 @@ __all__ = [
     "AngleLab",
     "AttentionExplorer",
     "BPETrainer",
+    "EmbeddingExplorer",
     "HeadRoles",
     "LiveFigure",
     "MaskPlayground",

@@ -101,7 +101,7 @@ function render({ model, el }) {
     return { cells, line: make("tr", {}, make("th", { scope: "row" }, name), ...cells) };
   });
   const table = make("table", { class: "plain-table" },
-    make("thead", {}, make("tr", {}, ...["", "P(|cos| ≥ t)", "vectors N"].map((words) =>
+    make("thead", {}, make("tr", {}, ...["how known", "P(|cos| ≥ t)", "vectors N"].map((words) =>
       make("th", { scope: "col" }, words)))),
     make("tbody", {}, ...rows.map(({ line }) => line)));
 

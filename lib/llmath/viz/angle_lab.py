@@ -28,7 +28,7 @@ class AngleLab(LiveFigure):
     """
 
     module = "angle_lab"
-    height = 700
+    height = 555
     linked = ("dimension", "kind", "hundredths", "zoom")
     dimension = traitlets.Int(768).tag(sync=True)
     kind = traitlets.Enum(KINDS, "signs").tag(sync=True)

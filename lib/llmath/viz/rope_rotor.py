@@ -48,7 +48,7 @@ class RopeRotor(LiveFigure):
     """
 
     module = "rope_rotor"
-    height = 900
+    height = 780
     linked = ("width", "base", "query_at", "key_at", "pair", "vectors")
     given = traitlets.List().tag(sync=True)
     widths = traitlets.List().tag(sync=True)

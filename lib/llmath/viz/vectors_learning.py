@@ -68,7 +68,7 @@ class VectorsLearning(LiveFigure):
     """
 
     module = "vectors_learning"
-    height = 640
+    height = 520
     linked = ("frame", "word", "fit")
     words = traitlets.List().tag(sync=True)
     points = traitlets.Bytes().tag(sync=True)

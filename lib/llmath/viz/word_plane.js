@@ -2,15 +2,23 @@
 const COLOURS = ["blue", "orange", "green", "purple", "ochre"];
 const HIGH = 13, LETTER = 7.3;                        // px of a name, about
 
-/** Which names find room: the important first, none upon another. */
-function room(names) {
+/** Where names find room: beside their points, above or below, none upon another. */
+function room(names, left, right) {
   const taken = [];
-  return names.filter(({ x, y, words }) => {
-    const box = [x - 3, x + words.length * LETTER + 3, y - HIGH + 2, y + 2];
-    const free = taken.every(([left, right, top, low]) =>
-      box[1] < left || box[0] > right || box[3] < top || box[2] > low);
-    if (free) taken.push(box);
-    return free;
+  return names.flatMap(({ i, words, x, y }) => {
+    const size = words.length * LETTER;
+    const places = [[x + 7, y + 4], [x - 6 - size, y + 4], [x - size / 2, y - 9],
+      [x - size / 2, y + 18]];
+    for (const [at, base] of places) {
+      const box = [at - 2, at + size + 2, base - HIGH + 2, base + 2];
+      const free = at >= left && at + size <= right + 4 && taken.every(([l, r, top, low]) =>
+        box[1] < l || box[0] > r || box[3] < top || box[2] > low);
+      if (free) {
+        taken.push(box);
+        return [{ i, x: at, y: base }];
+      }
+    }
+    return [];
   });
 }
 
@@ -30,7 +38,7 @@ function around(points, width, height) {
 function paint(svg, width, height, now) {
   const { words, at, group, chosen, nearest, within = at, trail = [], choose } = now;
   const ends = around(within, width, height);
-  const { X, Y, right } = chart.axes(svg, width, height, {
+  const { X, Y, left, right } = chart.axes(svg, width, height, {
     ...ends, xName: now.xName, yName: now.yName,
     xTicks: chart.ticks(...ends.x, 4), yTicks: chart.ticks(...ends.y, 4),
   });
@@ -48,10 +56,10 @@ function paint(svg, width, height, now) {
   });
   const order = [...new Set([chosen, ...nearest, ...words.keys()])];
   const names = order.map((i) => {
-    const [x, y] = place(at[i]), size = words[i].length * LETTER;
-    return { i, words: words[i], x: x + 7 + size > right ? x - 7 - size : x + 7, y: y + 4 };
+    const [x, y] = place(at[i]);
+    return { i, words: words[i], x, y };
   });
-  for (const { i, x, y } of room(names)) {
+  for (const { i, x, y } of room(names, left, right)) {
     svg.append(chart.text(x.toFixed(2), y.toFixed(2), words[i], {
       class: i === chosen || nearest.includes(i) ? "plane-name near" : "plane-name",
       onclick: () => choose(i),
@@ -60,7 +68,7 @@ function paint(svg, width, height, now) {
 }
 
 /** Words with a cosine each, as numbers and bars. */
-function table(rows, name) {
+function table(rows, name, digits = 4) {
   const { make } = kit, caption = make("caption"), body = make("tbody");
   const element = make("table", { class: "plain-table plane-table" }, caption,
     make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "word"),
@@ -71,7 +79,7 @@ function table(rows, name) {
       make("th", { scope: "row" }, word),
       make("td", { class: "bar" }, make("i", {
         style: `width:${100 * Math.max(Math.min(cosine, 1), 0)}%` })),
-      make("td", {}, chart.minus(cosine.toFixed(4))))));
+      make("td", {}, chart.minus(cosine.toFixed(digits))))));
   }
   return { element, show };
 }
