@@ -105,14 +105,15 @@ const logBound = (dimension, hundredths) =>
 
 /** Edges of the histogram's bins; those of signs lie half-way between possible values. */
 function edges(kind, dimension, reach) {
+  const bins = reach < 1 ? 41 : 81;
   if (kind !== "signs") {
-    return Array.from({ length: 42 }, (_, i) => reach * ((2 * i) / 41 - 1));
+    return Array.from({ length: bins + 1 }, (_, i) => reach * ((2 * i) / bins - 1));
   }
   const step = 2 / dimension;
   if (dimension % 2) {
     return Array.from({ length: dimension + 2 }, (_, i) => (i - (dimension + 1) / 2) * step);
   }
-  const together = 1 + 2 * Math.floor(reach / 41 / step);   // values that share a bin
+  const together = 1 + 2 * Math.floor(reach / bins / step);   // values that share a bin
   const beside = Math.ceil(reach / step / together - 0.5);  // bins on each side of 0
   return Array.from({ length: 2 * beside + 2 }, (_, i) => (i - beside - 0.5) * together * step);
 }

@@ -2,9 +2,9 @@
 const COLOURS = ["blue", "orange", "green", "purple", "ochre"];
 const HIGH = 13, LETTER = 7.3;                        // px of a name, about
 
-/** Where names find room: beside their points, above or below, none upon another. */
-function room(names, left, right) {
-  const taken = [];
+/** Where names find room: beside their points, above or below, none upon another or a dot. */
+function room(names, dots, left, right) {
+  const taken = dots.map(([x, y]) => [x - 4, x + 4, y - 4, y + 4]);
   return names.flatMap(({ i, words, x, y }) => {
     const size = words.length * LETTER;
     const places = [[x + 7, y + 4], [x - 6 - size, y + 4], [x - size / 2, y - 9],
@@ -59,7 +59,8 @@ function paint(svg, width, height, now) {
     const [x, y] = place(at[i]);
     return { i, words: words[i], x, y };
   });
-  for (const { i, x, y } of room(names, left, right)) {
+  const dots = [chosen, ...nearest].map((i) => place(at[i]));
+  for (const { i, x, y } of room(names, dots, left, right)) {
     svg.append(chart.text(x.toFixed(2), y.toFixed(2), words[i], {
       class: i === chosen || nearest.includes(i) ? "plane-name near" : "plane-name",
       onclick: () => choose(i),
