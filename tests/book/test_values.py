@@ -14,6 +14,7 @@ import torch
 from playwright.sync_api import Locator
 
 from compared import choose_mask, compare_lab, compare_playground, press
+from compared_tokens import compare_tokens, compare_trainer
 from geometry import compare_angles, compare_rotor
 from llmath import interpret
 from llmath.pretrained import load
@@ -260,6 +261,34 @@ def test_playground_shows_what_the_library_computes(page, place, open_page):
             for name in ("Reverse", "Shuffle"):
                 press(figure, name)
                 compare_playground(figure, own, **chosen)
+
+
+@on_every("bpe_trainer")
+def test_trainer_learns_what_the_library_learns(page, place, open_page):
+    """From the text that the page gave it, and from one that a reader types."""
+    with open_page(page) as visit:
+        figure = visit.figure(place)
+        given = state(visit, place)
+        own = "a reader’s own: the theme, the thesis, the then\n"
+        for text, last in ((given["text"], given["n_merges"]), (own, 6)):
+            for step in (0, 1, last // 2, last):
+                for pieces in (True, False):
+                    compare_trainer(figure, text, step, pieces=pieces)
+
+
+READERS = ("The cat sat", "<|endoftext|> 127 + 677 déjà\n\n  🙂 नमस्ते")
+
+
+@on_every("tokenizer_playground")
+def test_playground_encodes_as_the_library_does(page, place, open_page):
+    """The site's own tables, for the page's text and for others."""
+    with open_page(page) as visit:
+        figure = visit.figure(place)
+        given = state(visit, place)
+        for name in given["tables"]:
+            for text in (given["text"], *READERS):
+                for special in (True, False):
+                    compare_tokens(figure, name, text, special=special)
 
 
 @on_every("frames")

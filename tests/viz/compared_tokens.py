@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 from playwright.sync_api import Locator
 
 from llmath.viz import tokenizer_tables
 from llmath.viz.bpe_trainer import learnt
-
-
-def given(figure: Locator) -> dict:
-    """What the page was given to draw the figure from; `figure` has data-live."""
-    return json.loads(figure.locator("script").first.text_content())
 
 
 def whole(text: str) -> int:
@@ -39,8 +33,9 @@ def compare_trainer(figure: Locator, text: str, step: int, *, pieces: bool) -> N
     figure.locator("input[type=checkbox]").set_checked(pieces)
     figure.locator("textarea").fill(text)
     slider = figure.locator("input[type=range]")
-    slider.fill(str(step))
     most = int(slider.get_attribute("max"))
+    step = min(step, most)
+    slider.fill(str(step))
     expected = learnt(text, most, pieces=pieces)
     assert len(expected.merges) == most
     found = titles(figure, ".tok-learnt .tok")

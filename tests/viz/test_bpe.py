@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import random
 import subprocess
@@ -27,7 +28,7 @@ SNIPPETS = (
 
 
 def fuzzed(seed: int, n: int) -> list[str]:
-    """Texts of snippets and of signs from all over Unicode, halves of pairs left out."""
+    """Snippets and signs from all over Unicode, but no halves of surrogate pairs."""
     chance = random.Random(seed)
 
     def sign() -> str:
@@ -42,7 +43,7 @@ def fuzzed(seed: int, n: int) -> list[str]:
 
 
 def in_node(code: str, given: object) -> object:
-    """`code` sees the module as `bpe`, the cuts as `split`, what is given as `given`."""
+    """`code` knows the module as `bpe`, its cuts as `split`, and what is `given`."""
     lines = (
         f"const bpe = {live.expression('bpe')};",
         f"const split = bpe.splitters({json.dumps(tokenizer_tables.classes())});",
@@ -71,7 +72,7 @@ ENCODE = """(() => {
     try {
       return made.encode(text, special).flatMap((piece) => piece.ids);
     } catch (error) {
-      if (error instanceof RangeError && /cannot be enc/.test(error.message)) return null;
+      if (/cannot be encoded/.test(error.message)) return null;
       throw error;
     }
   }));
@@ -89,8 +90,17 @@ def test_texts_are_encoded_as_the_library_does(name):
         assert plain == or_none(read_plainly, text), repr(text)
 
 
+def test_of_markers_that_begin_alike_the_longer_is_read():
+    tokens = [*byte_alphabet(), "ab", "<m>", "<m><n>", "(a|b)"]
+    made = Tokenizer(tokens, ["a b"], pattern="gpt2", special=[257, 258, 259])
+    texts = ["<m><n>ab<m>a", "(a|b)|ab", "<n><m>"]
+    given = {"table": tokenizer_tables.table(made), "texts": texts}
+    for text, (marked, _) in zip(texts, in_node(ENCODE, given), strict=True):
+        assert marked == made.encode(text)
+
+
 def test_every_sign_is_cut_as_the_library_cuts_it():
-    """Letters, digits and spaces are those of this Python, whatever Unicode Node has."""
+    """Letters, digits and spaces are those of Python, whatever Unicode Node has."""
     kinds = [r"\p{L}", r"\p{N}", r"\s"]
     signs = "".join(chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000)
     code = """["1" + given, "a" + given, "\\n" + given].map((text) =>
@@ -128,7 +138,7 @@ def test_merges_are_those_that_the_library_learns():
 
 
 def test_merges_by_hand():
-    """aa stands in aaab twice, ab once: aa merges first, and saves one token, not two."""
+    """aaab has aa twice, ab once: aa merges first, and saves one token, not two."""
     found = in_node(LEARN, [("aaab", False, 9)])[0]
     a, b = 64, 65
     assert found == [[a, a, 2, 1], [a, b, 1, 1], [256, 257, 1, 1]]
@@ -155,7 +165,7 @@ def test_each_step_merges_the_lowest_rank_leftmost():
     for text, found in zip(texts, in_node(STEPS, given), strict=True):
         ids = found["start"]
         for step in found["all"]:
-            known = [ranks.get(pair, 1e9) for pair in zip(ids, ids[1:], strict=False)]
+            known = [ranks.get(pair, 1e9) for pair in itertools.pairwise(ids)]
             place = known.index(min(known))
             assert (step["rank"], step["place"]) == (min(known), place)
             ids = [*ids[:place], merged[min(known)], *ids[place + 2 :]]

@@ -88,7 +88,7 @@ function merge(start, ranks, first, told = () => {}) {
   for (let i = 0; i < n - 1; i += 1) offer(i);
   while (waiting.size()) {
     const [rank, i] = parts(waiting.pop()), j = right[i];
-    if (ids[i] < 0 || j >= n || ranks.get(key(ids[i], ids[j])) !== rank) continue;
+    if (ranks.get(key(ids[i], ids[j])) !== rank) continue;  // one has merged otherwise
     [ids[i], ids[j]] = [first + rank, -1];
     right[i] = right[j];
     if (right[i] < n) left[right[i]] = i;

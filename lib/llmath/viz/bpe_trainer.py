@@ -117,7 +117,7 @@ def learnt(text: str, n_merges: int, *, pieces: bool) -> Shown:
 
 
 def _lengths(words: dict[bytes, int], pairs: list[tuple[int, int]]) -> list[int]:
-    """Tokens of the text after 0, 1, 2, … merges: each replaces its pair, left first."""
+    """Tokens of the text after 0, 1, 2, … merges, each from left to right."""
     rows = [(list(word), n) for word, n in words.items()]
     lengths = [sum(len(row) * n for row, n in rows)]
     for rank, pair in enumerate(pairs):

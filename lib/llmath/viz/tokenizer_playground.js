@@ -211,7 +211,7 @@ function render({ model, el }) {
     if (all.length > MOST) note.textContent = `Drawn are the first ${MOST} of the tokens.`;
     summary.textContent = `${signs}, ${count(size, "byte")}, ${count(all.length, "token")}${
       all.length ? `: ${(size / all.length).toFixed(2)} bytes per token` : ""}; ${
-      marked ? `${count(pieces.filter(({ marker }) => marker).length, "marker")} among them.`
+      marked ? `${pieces.filter(({ marker }) => marker).length} of them markers.`
         : "markers are read as plain text."}`;
     row.show(drawn, `Tokens of ${tables[name].title}`);
     compare(text, marked, size);

@@ -18,11 +18,7 @@ from typing import Any
 import numpy as np
 import regex
 
-from llmath import pretrained
-from llmath.data import shakespeare
 from llmath.tokenizer import Tokenizer, byte_alphabet
-from llmath.train.corpora import build_tokenizer, cut
-from llmath.train.presets import preset
 
 TITLES = MappingProxyType(
     {
@@ -37,12 +33,19 @@ _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 @cache
 def tokenizer(name: str) -> Tokenizer:
-    """GPT-2's, SmolLM2's, or the one that `python -m llmath.train --preset book` learns.
+    """GPT-2's, SmolLM2's, or what `python -m llmath.train --preset book` learns.
 
     Another name raises a ValueError.
     """
     if name not in TITLES:
         raise ValueError(f"no tokenizer {name!r}; there is {', '.join(TITLES)}")
+    from llmath import (
+        pretrained,
+    )  # these bring torch: not for still figures
+    from llmath.data import shakespeare
+    from llmath.train.corpora import build_tokenizer, cut
+    from llmath.train.presets import preset
+
     if name != "book":
         return pretrained.tokenizer({"smollm2": "smollm2-135m"}.get(name, name))
     recipe, text = preset("book"), shakespeare()
@@ -92,7 +95,7 @@ def about() -> dict[str, dict[str, str | int]]:
 
 
 def write(folder: Path) -> None:
-    """All tables as classic scripts: a page from file:// may not fetch, but load these."""
+    """All tables as classic scripts: from file:// a page may load these, not fetch."""
     (folder / FOLDER).mkdir(parents=True, exist_ok=True)
     for name in TITLES:
         text = f'(LiveFigures.tables ??= {{}})["{name}"] = {packed(name)};\n'
