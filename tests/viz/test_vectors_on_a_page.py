@@ -9,6 +9,7 @@ import pytest
 
 import static_page
 from llmath.viz import AngleLab, EmbeddingExplorer, RopeRotor, VectorsLearning
+from llmath.viz.angle_lab import DIMENSIONS
 
 ROOT = Path(__file__).resolve().parents[2]
 DRIVE = (ROOT / "tests" / "book" / "drive.js").read_text("utf8")
@@ -58,3 +59,30 @@ def test_enough_room_is_kept_for_it(open_page, pages, name):
     kept = MAKERS[name]().height
     taken = page.locator("[data-live]").bounding_box()["height"]
     assert kept - 60 < taken < kept + 60
+
+
+STATES = {
+    "angle_lab": "dimension=64&kind=sphere&hundredths=30&zoom=true",
+    "rope_rotor": "width=8&base=100&query_at=7&key_at=2&pair=3&vectors=1",
+    "vectors_learning": "frame=1&word=4&fit=true",
+}
+
+
+@pytest.mark.parametrize("name", STATES)
+def test_an_address_carries_its_state(open_page, pages, name):
+    """And what it cannot show is left as it is."""
+    page = open_page(to=pages[name])
+    key = page.locator("[data-live]").get_attribute("data-key")
+    moved = "?" + STATES[name]
+    for query in (moved, moved.replace("=", "=x")):
+        page.evaluate("where => { location.hash = where; }", f"{key}{query}")
+        page.wait_for_timeout(100)
+        boxes = page.locator("[data-live] :is(input, select)").evaluate_all(
+            "all => all.map(e => e.type === 'checkbox' ? e.checked : e.value)"
+        )
+        expected = {
+            "angle_lab": [str(DIMENSIONS.index(64)), "30", "sphere", True],
+            "rope_rotor": ["7", "2", "2", "3", "8", "100", "1"],
+            "vectors_learning": ["1", "4", True],
+        }[name]
+        assert boxes == expected
