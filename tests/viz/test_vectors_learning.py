@@ -67,8 +67,11 @@ def test_neighbours_and_losses_are_those_given(figure):
         assert float(share.strip("\xa0%")) == pytest.approx(100 * known, abs=0.051)
 
 
-def test_points_lie_where_they_were_projected(figure):
+@pytest.mark.parametrize("width", [1280, 600])  # a square, and wider than high
+def test_points_lie_where_they_were_projected(open_page, page_of_it, width):
     """Up to a shift and one scale for both axes, in every frame."""
+    page = open_page(to=page_of_it, width=width)
+    figure = page.locator(".vectors-learning")
     points = vectors_learning.projected(VECTORS)[0]
     drawn = []
     for frame in range(FRAMES):
