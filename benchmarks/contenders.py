@@ -77,9 +77,9 @@ def free() -> None:
 
 
 def contender(
-    model: nn.Module, gradient: Gradient, *, rule: str = "fused"
+    model: nn.Module, gradient: Gradient, *, impl: str = "fused"
 ) -> Contender:
-    optimizer = make_optimizer(model, "adamw", impl=rule, **RULE)
+    optimizer = make_optimizer(model, "adamw", impl=impl, **RULE)
     start = {name: t.to("cpu", copy=True) for name, t in model.state_dict().items()}
     return Contender(model, optimizer, gradient, start)
 

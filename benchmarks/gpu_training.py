@@ -45,7 +45,7 @@ def reference(plan: Plan, batch: Batch) -> Walk:
     B, device = len(batch[0]), str(batch[0].device)
     how = {"batch_size": B, "accumulate": B, "kernels": "explicit", "device": device}
     engine = Engine(Transformer(plan.config), TrainConfig(**how))
-    return walk(contender(engine.model, engine.gradient, rule="explicit"), batch)
+    return walk(contender(engine.model, engine.gradient, impl="explicit"), batch)
 
 
 def agreement(

@@ -37,9 +37,9 @@ GOAL = 0.5  # of the baseline's time
 
 CHOICES = {
     "block": "--norm rms --position rope --mlp swiglu --d-ff 344 --no-tie-embeddings",
-    "optimizer": "--optimizer muon --rule explicit --lr 0.025 --adamw-lr 1e-2 "
-    "--momentum 0.9 --clip none",
-    "schedule": "--schedule linear --floor 0 --warmup 10",
+    "optimizer": "--optimizer muon --optimizer-impl explicit --lr 0.025 "
+    "--adamw-lr 1e-2 --momentum 0.9 --clip none",
+    "schedule": "--schedule linear --min-lr-ratio 0 --warmup 10",
     "batch": "--batch-size 16",
 }
 STEPS = 270  # of the best recipe

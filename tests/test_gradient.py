@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from llmath.gradient import (
     NotFinite,
+    check_jacobian,
     clip_by_global_norm,
     finite_difference,
+    finite_difference_jacobian,
     global_norm,
     gradient_error,
 )
@@ -164,6 +166,120 @@ def test_the_library_s_loss_has_the_right_gradient():
     targets = torch.tensor([0, 3])
     logits = torch.linspace(-2, 2, 8, dtype=torch.float64).reshape(2, 4)
     assert gradient_error(lambda z: cross_entropy(z, targets), logits) < 1e-8
+
+
+# Jacobians
+
+
+def product(z):
+    """(x² y, y, x + y²): at (2, 3) the rows (12, 4), (0, 1) and (1, 6)."""
+    x, y = z
+    return torch.stack([x * x * y, y, x + y * y])
+
+
+AT = torch.tensor([2.0, 3.0], dtype=torch.float64)
+BY_HAND = torch.tensor([[12.0, 4.0], [0.0, 1.0], [1.0, 6.0]], dtype=torch.float64)
+
+
+def test_a_jacobian_by_hand():
+    """Exact for squares, whatever the step."""
+    found = finite_difference_jacobian(product, AT, step=0.5)
+    torch.testing.assert_close(found, BY_HAND, rtol=1e-14, atol=1e-14)
+    assert torch.equal(AT, torch.tensor([2.0, 3.0], dtype=torch.float64))
+
+
+@given(st.integers(0, 99))
+def test_the_jacobian_of_a_softmax(seed):
+    """diag(p) − p pᵀ; and by the differences of each entry alone."""
+    rng = np.random.default_rng(seed)
+    z = torch.from_numpy(rng.normal(size=5))
+    p = z.softmax(0)
+    expected = p.diag() - p.outer(p)
+    found = finite_difference_jacobian(lambda y: y.softmax(0), z)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-10)
+    for i in range(5):
+        row = finite_difference(lambda y, i=i: y.softmax(0)[i], z)
+        assert torch.equal(found[i], row)
+    assert check_jacobian(lambda y: y.softmax(0), z, expected) < 1e-10
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3)])
+def test_its_shape_is_pytorchs(shape):
+    """And its numbers, of a function with every kind of shape."""
+    x = torch.linspace(-1, 1, math.prod(shape), dtype=torch.float64).reshape(shape)
+    weights = torch.linspace(0.5, 2, 4, dtype=torch.float64).reshape(4, 1)
+    functions = [
+        lambda z: z.sin().sum(),
+        lambda z: z.flatten().flip(0).exp(),
+        torch.square,
+    ]
+    functions.append(lambda z: (weights * z.reshape(1, -1)).tanh())
+    for f in functions:
+        found = finite_difference_jacobian(f, x)
+        theirs = torch.autograd.functional.jacobian(f, x)
+        torch.testing.assert_close(found, theirs, rtol=1e-8, atol=1e-9)
+        assert check_jacobian(f, x) == (theirs - found).abs().max().item()
+
+
+def test_a_function_that_writes_into_one_place():
+    """The same tensor every time: its numbers are taken before the next call."""
+    place = torch.empty(2, dtype=torch.float64)
+    found = finite_difference_jacobian(lambda z: torch.mul(z, 3, out=place), AT)
+    torch.testing.assert_close(found, 3 * torch.eye(2).double())
+
+
+def test_a_wrong_entry_is_named_with_both_numbers():
+    def told(f, x, jacobian=None, **how):
+        with pytest.raises(ValueError, match="by central differences") as caught:
+            check_jacobian(f, x, jacobian, **how)
+        return str(caught.value)
+
+    wrong = BY_HAND.clone()
+    wrong[2, 1] = 6.5
+    wrong[0, 0] = 12.001  # wrong too, and by less
+    said = told(product, AT, wrong)
+    assert said.startswith("∂f[2]/∂x[1] is 6.5 in the Jacobian and 6")
+    assert float(said.split(" and ")[1].split()[0]) == pytest.approx(6, abs=1e-8)
+    transposed = lambda z: WrongSign.apply(z).T  # noqa: E731
+    x = torch.ones(2, 3, dtype=torch.float64)
+    assert told(transposed, x).startswith("∂f[0, 0]/∂x[0, 0] is -2 in the Jacobian a")
+    assert told(lambda z: z.detach().sum(), AT).startswith("∂f/∂x[0] is 0 in the ")
+    missing = BY_HAND.clone()
+    missing[1, 0] = math.nan
+    assert told(product, AT, missing).startswith("∂f[1]/∂x[0] is nan in the Jacobian")
+    assert check_jacobian(product, AT, wrong, atol=0.6) == pytest.approx(0.5)
+    assert check_jacobian(product, AT, BY_HAND * (1 + 1e-4), rtol=1e-3) > 1e-4
+    told(product, AT, BY_HAND * (1 + 1e-4), rtol=1e-5)
+
+
+def test_the_checks_pass_nothing_on():
+    """No gradients are recorded, and autograd can be off around them."""
+    x = AT.clone().requires_grad_()
+    with torch.no_grad():
+        assert check_jacobian(product, x) < 1e-8
+    found = finite_difference_jacobian(product, x)
+    assert not found.requires_grad
+    assert x.grad is None
+
+
+@pytest.mark.usefixtures("untyped")
+def test_what_has_no_jacobian():
+    with pytest.raises(ValueError, match=r"float64 of f.* got torch\.float32 of shape"):
+        finite_difference_jacobian(lambda z: z.float(), AT)
+    with pytest.raises(ValueError, match=r"need float64, got torch\.float32"):
+        finite_difference_jacobian(lambda z: z.double(), torch.ones(2))
+    with pytest.raises(ValueError, match=r"got torch\.float64 of shape \(0,\) and"):
+        finite_difference_jacobian(lambda z: z, torch.ones(0).double())
+    with pytest.raises(ValueError, match=r"f\(x\) should be a tensor, got 3\.0"):
+        finite_difference_jacobian(lambda z: 3.0, AT)
+    with pytest.raises(ValueError, match=r"shape \(1,\) at x and \(2,\) beside it"):
+        finite_difference_jacobian(lambda z: z[z >= 2], AT - 1e-7)
+    with pytest.raises(
+        ValueError, match=r"has shape \(2, 3\), but f\(x\) and x \(3, 2"
+    ):
+        check_jacobian(product, AT, BY_HAND.T)
+    with pytest.raises(ValueError, match="step should be positive, got 0"):
+        check_jacobian(product, AT, step=0)
 
 
 @pytest.mark.usefixtures("untyped")

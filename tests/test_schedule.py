@@ -18,7 +18,7 @@ from llmath.schedule import (
 )
 
 TOTAL, WARMUP, FLOOR, DECAY = 20, 4, 0.1, 8
-AT = {"total": TOTAL, "warmup": WARMUP, "floor": FLOOR}
+AT = {"total": TOTAL, "warmup": WARMUP, "min_lr_ratio": FLOOR}
 # first, second and last step of the warm-up; the step after; half of the fall; the last
 # step; the end; beyond
 STEPS = (0, 1, 3, 4, 12, 19, 20, 1000)
@@ -56,7 +56,9 @@ def test_without_a_warm_up_the_first_step_has_the_whole_rate(name):
 
 def test_a_warm_up_of_all_steps_ends_at_the_peak():
     for name in ("constant", "linear", "cosine"):
-        found = [SCHEDULES[name](s, total=3, warmup=3, floor=0.5) for s in range(4)]
+        found = [
+            SCHEDULES[name](s, total=3, warmup=3, min_lr_ratio=0.5) for s in range(4)
+        ]
         assert found[:3] == [1 / 3, 2 / 3, 1.0]
         assert found[3] == (1.0 if name == "constant" else 0.5)
 
@@ -77,7 +79,7 @@ def test_cosine_is_pytorchs():
     theirs = rates(
         lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 50, eta_min=0.2), 51
     )
-    ours = [cosine(s, total=50, floor=0.2) for s in range(51)]
+    ours = [cosine(s, total=50, min_lr_ratio=0.2) for s in range(51)]
     assert ours == pytest.approx(theirs, rel=1e-12)
 
 
@@ -88,7 +90,7 @@ def test_linear_is_pytorchs():
         ),
         60,
     )
-    ours = [linear(s, total=50, floor=0.2) for s in range(60)]
+    ours = [linear(s, total=50, min_lr_ratio=0.2) for s in range(60)]
     assert ours == pytest.approx(theirs, rel=1e-12)
 
 
@@ -108,14 +110,18 @@ def settings(draw):
     total = draw(st.integers(1, 30))
     decay = draw(st.integers(1, total))
     warmup = draw(st.integers(0, total - decay))
-    return {"total": total, "warmup": warmup, "floor": draw(st.floats(0, 1))}, decay
+    return {
+        "total": total,
+        "warmup": warmup,
+        "min_lr_ratio": draw(st.floats(0, 1)),
+    }, decay
 
 
 @given(settings(), st.sampled_from(sorted(SCHEDULES)))
 def test_up_to_one_then_down_to_the_floor(setting, name):
     numbers, decay = setting
     numbers |= {"decay": decay} if name == "wsd" else {}
-    warmup, total, floor = (numbers[k] for k in ("warmup", "total", "floor"))
+    warmup, total, floor = (numbers[k] for k in ("warmup", "total", "min_lr_ratio"))
     found = [SCHEDULES[name](s, **numbers) for s in range(total + 3)]
     rising, falling = found[:warmup], found[warmup:]
     assert all(0 < f <= 1 for f in rising)
@@ -142,9 +148,12 @@ def test_by_name():
         ({"warmup": -1}, "warmup should be a whole number of at least 0, got -1"),
         ({"warmup": 0.1}, r"warmup should be a whole number .* got 0\.1"),
         ({"total": 0}, "total should be a whole number of at least 1, got 0"),
-        ({"floor": 1.5}, r"floor is a part of the peak rate, 0 … 1, got 1\.5"),
-        ({"floor": -0.1}, r"got -0\.1"),
-        ({"floor": float("nan")}, "got nan"),
+        (
+            {"min_lr_ratio": 1.5},
+            r"min_lr_ratio is a part of the peak rate, 0 … 1, got 1\.5",
+        ),
+        ({"min_lr_ratio": -0.1}, r"got -0\.1"),
+        ({"min_lr_ratio": float("nan")}, "got nan"),
         ({"step": -1}, "step should be a whole number of at least 0, got -1"),
         ({"decay": -1}, r"decay.*-1"),
     ],

@@ -19,7 +19,7 @@ loss.py         logits, targets → loss, in nats
 gradient.py     loss → gradient
 optim/          gradient → update
 schedule.py     step → learning rate
-checkpoint.py   weights, optimizer, chance and data position ↔ disk
+checkpoint/     weights, optimizer, chance and data position ↔ disk
 pretrained/     file → (model, tokenizer)
 sampling.py     logits → chances → the next id
 generate.py     logits → next id → text, one token at a time
@@ -29,6 +29,6 @@ reference/      the same formulas in plain NumPy float64
 swap.py         a reader's function → a place in the running model
 train/          text → a trained model: the loop
 mistakes/       exercise → the right answer, and the usual wrong ones
-exercise.py     a reader's function → a verdict
+exercise/       a reader's function → a verdict
 viz/            arrays → figures
 """

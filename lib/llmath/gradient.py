@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Callable, Iterable
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -85,21 +87,26 @@ def finite_difference(
     What is not float64, a step that is not positive, and an f that does not give one
     number raise a ValueError.
     """
-    floats(x=x)
-    positive(step=step)
-    if x.dtype != torch.float64:
-        raise ValueError(
-            f"differences of close numbers need float64, got {x.dtype}: x.double()"
-        )
-    slope = torch.empty(x.shape, dtype=x.dtype, device=x.device)
-    for i in range(x.numel()):
-        moved = []
-        for sign in (1, -1):
-            y = x.clone(memory_format=torch.contiguous_format)
-            y.view(-1)[i] += sign * step
-            moved.append(_one_number(f(y)))
-        slope.view(-1)[i] = (moved[0] - moved[1]) / (2 * step)
-    return slope
+    slopes = _slopes(lambda y: _one_number(f(y)), x, step)
+    return torch.tensor(slopes, dtype=x.dtype, device=x.device).view(x.shape)
+
+
+@torch.no_grad()
+def finite_difference_jacobian(
+    f: Callable[[Tensor], Tensor], x: Tensor, *, step: float = 6e-6
+) -> Tensor:
+    """J_ij ≈ (f_i(x + h e_j) − f_i(x − h e_j)) / 2h   {eq:difference-jacobian}
+
+    Nocedal & Wright 2006, §8.1: `finite_difference` of every entry of f at once, in two
+    calls for each entry of x. Its shape is that of f(x) and then that of x, as with
+    `torch.autograd.functional.jacobian`.
+
+    What is not float64, an empty x, a step that is not positive, and an f that gives no
+    tensor in float64, or one of another shape elsewhere, raise a ValueError.
+    """
+    shape = _values(f(x), x).shape
+    columns = _slopes(lambda y: _values(f(y), x, shape), x, step)
+    return torch.stack(columns, dim=-1).reshape((*shape, *x.shape))
 
 
 def gradient_error(
@@ -123,6 +130,87 @@ def gradient_error(
         (by_autograd,) = torch.autograd.grad(value, leaf)
     scale = max(by_autograd.norm().item(), by_differences.norm().item())
     return (by_autograd - by_differences).norm().item() / scale if scale else 0.0
+
+
+def check_jacobian(
+    f: Callable[[Tensor], Tensor],
+    x: Tensor,
+    jacobian: Tensor | None = None,
+    *,
+    rtol: float = 1e-6,
+    atol: float = 1e-8,
+    step: float = 6e-6,
+) -> float:
+    """max_ij |J_ij − δJ_ij|: a Jacobian beside `finite_difference_jacobian`'s.
+
+    `jacobian` is one that was derived by hand, in the shape of f(x) and then that of x;
+    without it autograd's is checked. The difference of two right ones is below
+    atol + rtol |δJ_ij|, if the numbers are of size 1.
+
+    Where it is larger, or no number, a ValueError says at which entry it is worst, and
+    both numbers. So does another shape, and what `finite_difference_jacobian`
+    refuses.
+    """
+    found = finite_difference_jacobian(f, x, step=step)
+    if jacobian is None:
+        with torch.enable_grad():
+            jacobian = torch.autograd.functional.jacobian(f, x.detach())
+    floats(jacobian=jacobian, x=x)
+    if jacobian.shape != found.shape:
+        raise ValueError(
+            f"the Jacobian has shape {tuple(jacobian.shape)}, but f(x) and x "
+            f"{tuple(found.shape)}"
+        )
+    error = (jacobian - found).abs()
+    excess = (error - rtol * found.abs()).nan_to_num(math.inf)
+    worst = int(excess.argmax())
+    if not excess.view(-1)[worst] <= atol:
+        raise ValueError(_entry(worst, found, jacobian, x.ndim))
+    return error.max().item()
+
+
+def _entry(worst: int, found: Tensor, jacobian: Tensor, ndim: int) -> str:
+    """∂f[1]/∂x[0, 2]: where two Jacobians differ most, and by how much."""
+    at = [int(i) for i in np.unravel_index(worst, found.shape)]
+    i, j = at[: len(at) - ndim], at[len(at) - ndim :]
+    given, slope = (J.reshape(-1)[worst].item() for J in (jacobian, found))
+    return (
+        f"∂f{i or ''}/∂x{j or ''} is {given:.9g} in the Jacobian and {slope:.9g} by "
+        f"central differences"
+    )
+
+
+def _slopes(f: Callable[[Tensor], Any], x: Tensor, step: float) -> list[Any]:
+    """(f(x + h e_j) − f(x − h e_j)) / 2h for every entry j of x."""
+    floats(x=x)
+    positive(step=step)
+    if x.dtype != torch.float64:
+        raise ValueError(
+            f"differences of close numbers need float64, got {x.dtype}: x.double()"
+        )
+    slopes = []
+    for j in range(x.numel()):
+        moved = []
+        for sign in (1, -1):
+            y = x.detach().clone(memory_format=torch.contiguous_format)
+            y.view(-1)[j] += sign * step
+            moved.append(f(y))
+        slopes.append((moved[0] - moved[1]) / (2 * step))
+    return slopes
+
+
+def _values(value: Tensor, x: Tensor, shape: torch.Size | None = None) -> Tensor:
+    floats(**{"f(x)": value, "x": x})
+    if value.dtype != torch.float64 or not value.numel() * x.numel():
+        raise ValueError(
+            f"a Jacobian needs entries in float64 of f(x) and of x, got {value.dtype} "
+            f"of shape {tuple(value.shape)} and {tuple(x.shape)}"
+        )
+    if shape is not None and value.shape != shape:
+        raise ValueError(
+            f"f gives shape {tuple(shape)} at x and {tuple(value.shape)} beside it"
+        )
+    return value.clone()  # f may give the same tensor every time
 
 
 def _one_number(value: Tensor | float) -> float:

@@ -54,8 +54,15 @@ def test_each_puts_one_choice_back(module):
     names = [recipe.name for recipe in module.recipes()[2:6]]
     assert names == [f"{choice} put back" for choice in module.CHOICES]
     owned = {"block": {"model"}, "batch": {"batch_size", "steps"}}
-    owned["schedule"] = {"schedule", "floor"}
-    owned["optimizer"] = {"optimizer", "rule", "lr", "adamw_lr", "momentum", "clip"}
+    owned["schedule"] = {"schedule", "min_lr_ratio"}
+    owned["optimizer"] = {
+        "optimizer",
+        "optimizer_impl",
+        "lr",
+        "adamw_lr",
+        "momentum",
+        "clip",
+    }
     for choice, config in zip(module.CHOICES, others[:4], strict=True):
         found = differing(config, best)
         assert found <= owned[choice], choice
@@ -85,6 +92,12 @@ def test_a_command_is_what_is_run(module):
         said = vars(parser().parse_args(words[3:]))
         assert said["out"].startswith("runs/")
         assert configured(PRESETS[said["preset"]], said) == recipe.config
+
+
+def test_what_is_stored_can_be_typed(module):
+    """The commands of the file are those of the recipes, as they are typed now."""
+    rows = json.loads(module.RESULTS.read_text("utf-8"))["rows"]
+    assert [row["command"] for row in rows] == [r.command for r in module.recipes()]
 
 
 # What is measured

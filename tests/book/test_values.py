@@ -13,12 +13,16 @@ import pytest
 import torch
 from playwright.sync_api import Locator
 
+import compared_counts
 from compared import choose_mask, compare_lab, compare_playground, press
 from compared_tokens import compare_tokens, compare_trainer
 from geometry import compare_angles, compare_rotor
 from llmath import interpret
-from llmath.pretrained import load
+from llmath.data import parallel_sentences, shakespeare
+from llmath.pretrained import load, tokenizer
 from llmath.probe import record
+from llmath.tokenizer import Tokenizer
+from llmath.train.corpora import byte_tokenizer, cut
 from llmath.viz import MaskPlayground, RopeRotor
 from pages import SITE, figures_of, name
 from visits import Visit
@@ -523,3 +527,60 @@ def test_online_softmax_says_what_the_model_computes(page, place, open_page, shi
             )
         np.testing.assert_allclose(found[:, 2], known["weights"], atol=SHOWN)
         np.testing.assert_allclose(entries, known["output"][: len(entries)], atol=SHOWN)
+
+
+@cache
+def known_tokenizer(name: str) -> Tokenizer:
+    """By what the comparison of languages calls it."""
+    if name == "UTF-8 bytes":
+        return byte_tokenizer()
+    if name in ("GPT-2", "SmolLM2"):
+        return tokenizer({"GPT-2": "gpt2", "SmolLM2": "smollm2-135m"}[name])
+    assert name == "the book’s BPE", name
+    return Tokenizer.train(cut(shakespeare(), 0.1)[0], 1024)
+
+
+@on_every("language_comparison")
+def test_languages_are_counted_by_the_tokenizers(page, place, open_page):
+    """Every language; of each tokenizer some sentences, one of them cut as well."""
+    with open_page(page) as visit:
+        figure, given = visit.figure(place), state(visit, place)
+        sentences = dict(zip(given["languages"], given["sentences"], strict=True))
+        assert sentences == parallel_sentences()
+        for index, called in enumerate(given["names"]):
+            known = known_tokenizer(called)
+            compared_counts.choose(figure, tokenizer=index, language=1 + 2 * index)
+            for chosen in (0, 7):
+                compared_counts.compare_languages(figure, known, sentences, chosen)
+            text = given["sentences"][1 + 2 * index][7]
+            view = figure.locator(".lang-chips").nth(1)
+            compared_counts.compare_chips(view, known, text)
+
+
+def counts_in(packed: str) -> list[int]:
+    """The counts of a source, the greatest first, from what the page holds of it."""
+    numbers, value, unit = [], 0, 1
+    for byte in base64.b64decode(packed):
+        value, unit = value + (byte & 127) * unit, unit * 128
+        if byte < 128:
+            numbers.append(value)
+            value, unit = 0, 1
+    found, count = [], 2 * numbers[0]
+    for down, times in zip(numbers[::2], numbers[1::2], strict=True):
+        count -= down
+        found += [count] * times
+    return found
+
+
+@on_every("zipf_explorer")
+def test_laws_are_judged_as_the_library_judges(page, place, open_page):
+    with open_page(page) as visit:
+        figure, given = visit.figure(place), state(visit, place)
+        for index, source in enumerate(given["sources"]):
+            counts = counts_in(source["counts"]["$b64"])
+            assert sum(counts) == source["sizes"][-1]
+            for alpha, offset in ((1.2, 0), (0.8, 12)):
+                compared_counts.choose_law(figure, index, alpha, offset)
+                compared_counts.compare_law(figure, counts, alpha, offset)
+                if offset == 0:
+                    compared_counts.compare_growth(figure, counts, alpha)

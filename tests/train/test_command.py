@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import warnings
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -238,7 +238,7 @@ def test_an_unknown_flag_and_the_nearest(capsys):
         ("--optimizer sgd --betas 0.9 0.99", "sgd does not look at betas=(0.9, 0.99)"),
         ("--adamw-lr 3e-4", "adamw does not look at adamw_lr=0.0003"),
         ("--decay 3", "decay=3 belongs to warmup_stable_decay"),
-        ("--schedule constant --floor 0.1", "--floor 0.1 is where"),
+        ("--schedule constant --min-lr-ratio 0.1", "--min-lr-ratio 0.1 is where"),
         ("--validation nan", "validation is a share"),
         ("--device nonsense", "device='nonsense' is no device"),
         ("--device cuda:99", "no device 'cuda:99' here"),
@@ -385,6 +385,16 @@ def test_a_warning_is_one_line(flags, capsys, tmp_path):
     said = capsys.readouterr().err
     assert said.startswith(f"llmath.train: warning: {newest} is damaged")
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(("kernels", "told"), [("fused", True), ("sdpa", False)])
+def test_what_compiling_leaves_out_is_told(small, capsys, kernels, told):
+    config = replace(small, kernels=kernels)
+    Console(Run(replace(config, compile="eager")), quiet=False)
+    shown = "--compile eager leaves out the fused kernels of norms and activations"
+    assert (shown in capsys.readouterr().out) == told
+    Console(Run(config), quiet=False)
+    assert "leaves out" not in capsys.readouterr().out
 
 
 def test_a_sample_does_not_steer_the_terminal():

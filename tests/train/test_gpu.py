@@ -37,11 +37,17 @@ def update(made):
 
 @SHAPES
 @pytest.mark.parametrize("kernels", ["explicit", "sdpa", "fused"])
-@pytest.mark.parametrize("recompute", [False, True])
-def test_the_gradient_is_the_processors(config, kernels, recompute):
+@pytest.mark.parametrize("activation_checkpointing", [False, True])
+def test_the_gradient_is_the_processors(config, kernels, activation_checkpointing):
     how = {"dtype": "float64", "accumulate": 2}
     there = update(engine(config, "cpu", kernels="explicit", **how))
-    here = engine(config, "cuda", kernels=kernels, recompute=recompute, **how)
+    here = engine(
+        config,
+        "cuda",
+        kernels=kernels,
+        activation_checkpointing=activation_checkpointing,
+        **how,
+    )
     assert here.device.type == "cuda"
     torch.testing.assert_close(update(here), there, rtol=0, atol=1e-10)
 

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import torch
 import llmath
 from llmath.checkpoint import checkpoints, load_model, save_checkpoint
 from llmath.train import Corpus, Diverged, Processes, Run, read_metrics, train
+from llmath.train.keeper import Keeper
 
 IDS = np.arange(400) % 5
 CORPUS = Corpus(IDS, IDS[:50], 5)
@@ -75,23 +77,80 @@ def test_behind_all_damaged_but_the_first_the_new_one_stays(bare, tmp_path):
 
 
 def test_weights_too_large_for_any_loss_are_not_good(bare, tmp_path):
-    """3·10³⁸ is a float32: the checkpoint holds it, and no loss can come of it."""
+    """3·10³⁸ is a float32: the checkpoint holds it, and no loss can come of it.
+
+    So it is set aside, and the run goes on from the one before it.
+    """
+    config = replace(bare, save_every=1, keep=1)
+    said = overflowing(config, tmp_path, 3)
+    (good,) = checkpoints(tmp_path / "checkpoints")
+    aside = good.with_name("step-00000003.safetensors.diverged")
+    assert steps_in(tmp_path) == [2]
+    assert f"the last good checkpoint is {good}; {aside} holds the weights" in said
+    x = torch.from_numpy(IDS[None, :8])
+    assert load_model(good)(x).isfinite().all()
+    assert all(x.isfinite().all() for x in load_model(aside).state_dict().values())
+    with pytest.warns(UserWarning, match=rf"^{aside.name} gave no .* from {good.name}"):
+        last = Run(config, corpus=CORPUS, folder=tmp_path, resume=True)
+    assert last.step == 2
+    list(last)
+    list(alone := Run(bare, corpus=CORPUS))
+    weights = (run.model.state_dict().values() for run in (alone, last))
+    assert all(map(torch.equal, *weights))
+    with warnings.catch_warnings():  # past that step nothing is to be said
+        warnings.simplefilter("error")
+        assert Run(config, corpus=CORPUS, folder=tmp_path, resume=True).finished
+
+
+def test_the_only_checkpoint_is_not_good(bare, tmp_path):
+    """What is left is the beginning, and that is told."""
+    config = replace(bare, save_every=1)
+    said = overflowing(config, tmp_path, 1)
+    aside = tmp_path / "checkpoints/step-00000001.safetensors.diverged"
+    assert f"no checkpoint was saved before; {aside} holds the weights" in said
+    with pytest.warns(UserWarning, match=r"the run goes on from the beginning, and"):
+        assert Run(config, corpus=CORPUS, folder=tmp_path, resume=True).step == 0
+
+
+def test_killed_before_its_weights_were_tried(bare, tmp_path):
+    """The newest checkpoint is taken, gives no loss, and is not taken again."""
+    config = replace(bare, save_every=1, keep=2)
+    overflowing(config, tmp_path, 3)
+    (aside,) = (tmp_path / "checkpoints").glob("*.diverged")
+    aside.replace(aside.with_suffix(""))  # as if it had ended behind saving
+    run = Run(config, corpus=CORPUS, folder=tmp_path, resume=True)
+    assert run.step == 3
+    with pytest.raises(Diverged, match=r"step 4 cannot be made.*diverged holds"):
+        list(run)
+    assert steps_in(tmp_path)[-1] == 2
+    assert aside.is_file()
+
+
+def test_a_process_that_does_not_write_sets_nothing_aside(bare, tmp_path):
+    path = tmp_path / "step-00000002.safetensors"
+    path.write_bytes(b"of the first process")
+    keeper = Keeper(tmp_path, bare, writes=False)
+    run = Run(bare, corpus=CORPUS)
+    keeper.save(2, model=run.model, optimizer=run.optimizer, state={})
+    keeper.set_aside(1)  # other weights
+    assert keeper.saved == path
+    keeper.set_aside(2)
+    assert (keeper.saved, keeper.diverged.suffix) == (None, ".diverged")
+    assert path.is_file()
+
+
+def overflowing(config, folder, step):
+    """What a run says whose weights are too large from this step on."""
 
     def callback(run, record):
-        if record.step == 3:  # before it is saved
+        if record.step == step:  # before it is saved
             with torch.no_grad():
                 run.model.norm.weight.fill_(3e38)
 
-    how = {"corpus": CORPUS, "folder": tmp_path, "callback": callback}
-    with pytest.raises(Diverged) as caught:
-        train(replace(bare, save_every=1, keep=1), **how)
-    said = str(caught.value)
-    good, newest = checkpoints(tmp_path / "checkpoints")
-    assert steps_in(tmp_path) == [2, 3]
-    assert f"the last good checkpoint is {good}; {newest} holds the weights" in said
-    x = torch.from_numpy(IDS[None, :8])
-    assert load_model(good)(x).isfinite().all()
-    assert all(x.isfinite().all() for x in load_model(newest).state_dict().values())
+    how = {"corpus": CORPUS, "folder": folder, "callback": callback}
+    with pytest.raises(Diverged, match="--warmup for a new run") as caught:
+        train(config, **how)
+    return str(caught.value)
 
 
 def test_weights_that_are_no_numbers_are_not_saved(bare, tmp_path):
@@ -165,7 +224,7 @@ def test_the_schedule_is_the_rate_of_the_updates(bare):
     """SGD without decay: the weights move by η_t g, and g is clipped to 10⁻³."""
     plain = {"optimizer": "sgd", "weight_decay": 0.0, "clip": 1e-3, "lr": 1.0}
     config = replace(bare, **plain, dtype="float64", warmup=2, schedule="linear")
-    run = Run(replace(config, floor=0.0), corpus=CORPUS)
+    run = Run(replace(config, min_lr_ratio=0.0), corpus=CORPUS)
     weights = [x.clone() for x in run.model.parameters()]
     moved = {}
     for record in run:

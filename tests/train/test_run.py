@@ -63,7 +63,7 @@ def test_what_a_run_hands_out(whole, small):
     assert [r.step for r in steps] == [*range(1, 11)]
     assert [r.step for r in looks] == [0, 4, 8, 10]  # and at the end, come what may
     for r in steps:
-        factor = cosine(r.step - 1, total=10, warmup=2, floor=0.1)
+        factor = cosine(r.step - 1, total=10, warmup=2, min_lr_ratio=0.1)
         assert r.lr == pytest.approx(small.lr * factor)
         assert r.tokens == r.step * 6 * 8
         assert 0 < r.mfu < 2  # a machine that is busy when measured shows more
@@ -108,9 +108,19 @@ def test_resumed_is_uninterrupted(whole, small, tmp_path, stops):
     "other",
     [
         {"optimizer": "muon", "momentum": 0.8},
-        {"optimizer": "nesterov", "lr": 0.1, "accumulate": 3, "rule": "explicit"},
+        {
+            "optimizer": "nesterov",
+            "lr": 0.1,
+            "accumulate": 3,
+            "optimizer_impl": "explicit",
+        },
         {"dtype": "bfloat16"},
-        {"tokens": "bpe", "recompute": True, "schedule": "wsd", "decay": 4},
+        {
+            "tokens": "bpe",
+            "activation_checkpointing": True,
+            "schedule": "wsd",
+            "decay": 4,
+        },
     ],
     ids=["muon", "nesterov", "bfloat16", "bpe"],
 )
@@ -159,7 +169,10 @@ def test_a_corpus_of_ones_own(small):
 
 
 def test_the_machine_may_change_and_the_mathematics_may_not(small):
-    assert changed(small, replace(small, steps=99, keep=7, recompute=True)) == []
+    assert (
+        changed(small, replace(small, steps=99, keep=7, activation_checkpointing=True))
+        == []
+    )
     shape = replace(small.model, n_layers=2)
     assert changed(small, replace(small, lr=0.5, model=shape)) == [
         "model.n_layers was 1 and is now 2",
@@ -168,6 +181,18 @@ def test_the_machine_may_change_and_the_mathematics_may_not(small):
     assert from_json(as_json(small)) == small
     with pytest.raises(ValueError, match=r"lacks \['lr'\] and has no use for \['rl'\]"):
         from_json({"rl" if k == "lr" else k: v for k, v in as_json(small).items()})
+
+
+def test_settings_that_were_stored_under_older_names(small):
+    stored = as_json(replace(small, min_lr_ratio=0.3, optimizer_impl="explicit"))
+    older = stored | {"floor": stored.pop("min_lr_ratio")}
+    older["rule"] = older.pop("optimizer_impl")
+    older["recompute"] = not older.pop("activation_checkpointing")
+    found = from_json(older)
+    assert (found.min_lr_ratio, found.optimizer_impl) == (0.3, "explicit")
+    assert found.activation_checkpointing
+    with pytest.raises(ValueError, match=r"lacks \[\] and has no use for \['floor'\]"):
+        from_json(older | {"min_lr_ratio": 0.5})
 
 
 def test_asked_to_stop_while_the_processes_agree(small, tmp_path, monkeypatch):
@@ -222,8 +247,11 @@ def test_rates_are_positive(lr):
         ({"device": "nonsense"}, "device='nonsense' is no device; there is auto"),
         ({"device": "cuda:"}, "device='cuda:' is no device"),
         ({"device": 0}, "device=0 is no device"),
-        ({"recompute": "yes"}, "recompute should be a bool, got 'yes'"),
-        ({"recompute": 1}, "recompute should be a bool, got 1"),
+        (
+            {"activation_checkpointing": "yes"},
+            "checkpointing should be a bool, got 'yes'",
+        ),
+        ({"activation_checkpointing": 1}, "checkpointing should be a bool, got 1"),
         ({"rate": 1}, "has no rate; it has data, tokens"),
     ],
 )

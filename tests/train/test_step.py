@@ -13,6 +13,7 @@ import torch
 
 import llmath
 from llmath.config import preset as shape
+from llmath.gradient import NotFinite
 from llmath.loss import cross_entropy
 from llmath.model import Transformer
 from llmath.runtime import saved_for_backward
@@ -151,10 +152,15 @@ def test_recomputing_takes_modules_and_leaves_them_as_they_were():
 
 @SHAPES
 @pytest.mark.parametrize("kernels", ["explicit", "sdpa", "fused"])
-@pytest.mark.parametrize("recompute", [False, True])
-def test_the_engine_computes_one_gradient(config, kernels, recompute):
+@pytest.mark.parametrize("activation_checkpointing", [False, True])
+def test_the_engine_computes_one_gradient(config, kernels, activation_checkpointing):
     settings = replace(PRESETS["tiny"], model=config, dtype="float64", device="cpu")
-    settings = replace(settings, kernels=kernels, recompute=recompute, accumulate=4)
+    settings = replace(
+        settings,
+        kernels=kernels,
+        activation_checkpointing=activation_checkpointing,
+        accumulate=4,
+    )
     whole = gradients(Transformer(config).double())
     engine = Engine(Transformer(config), settings)
     loss = engine.gradient(batch())
@@ -207,6 +213,19 @@ def test_a_float16_overflow_leaves_the_update_out():
     scale = engine.scaler.get_scale()
     assert engine.update(optimizer) is None
     assert engine.scaler.get_scale() == scale / 2
+    assert all(map(torch.equal, before, engine.model.parameters()))
+
+
+def test_a_float16_norm_that_overflows_is_no_skipped_step():
+    """Every number is finite and their norm is not: no scale is at fault."""
+    settings = replace(PRESETS["tiny"], model=GPT2, dtype="float16", device="cpu")
+    engine = Engine(Transformer(GPT2), settings)
+    optimizer = torch.optim.SGD(engine.model.parameters(), lr=1.0)
+    before = [p.detach().clone() for p in engine.model.parameters()]
+    engine.gradient(batch())
+    engine.model.embedding.weight.grad.fill_(3e38)
+    with pytest.raises(NotFinite, match="norm is inf: parameters none"):
+        engine.update(optimizer)
     assert all(map(torch.equal, before, engine.model.parameters()))
 
 
@@ -263,7 +282,8 @@ from dataclasses import replace
 
 torch.set_num_threads(1)
 shape = shape("tiny", vocab_size=7, d_model=8, n_heads=2, n_kv_heads=2, d_ff=16)
-config = replace(PRESETS["tiny"], model=shape, device="cpu", recompute=True)
+config = replace(PRESETS["tiny"], model=shape, activation_checkpointing=True)
+config = replace(config, device="cpu")
 engine = Engine(Transformer(shape), replace(config, compile="eager"))
 optimizer = torch.optim.SGD(engine.model.parameters(), lr=0.1)
 ids = torch.arange(36).reshape(4, 9) % 7

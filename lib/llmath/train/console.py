@@ -42,6 +42,12 @@ class Console:
             f"{len(run.corpus.validation):,} to be judged by; 100 % MFU is "
             f"{peak.flops:.3g} FLOP/s ({peak.source})"
         )
+        c = run.config
+        if c.kernels == "fused" and not run.engine.fuses:
+            self.line(
+                f"--compile {c.compile} leaves out the fused kernels of norms and "
+                f"activations, and makes its own"
+            )
 
     def line(self, text: str) -> None:
         """A line above the bar."""

@@ -37,5 +37,5 @@ def diverged(
         norm = f"gradient norm {global_norm(found).item() / scale:.4g}"
     return Diverged(
         f"{what}: {error} (learning rate {groups[0]['lr']:.4g}, {norm}). Choose a "
-        f"smaller --lr or a longer --warmup; {kept}"
+        f"smaller --lr or a longer --warmup for a new run; {kept}"
     )

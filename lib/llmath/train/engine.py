@@ -49,9 +49,12 @@ class Engine:
         if config.compile != "off":
             self.training = torch.compile(self.parallel, backend=config.compile)
         # Made once: another one at every step would be compiled at every step.
-        self.recomputed = recomputing(self.model.blocks if config.recompute else [])
+        self.recomputed = recomputing(
+            self.model.blocks if config.activation_checkpointing else []
+        )
         half = self.dtype == torch.float16
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=half)
+        self.fuses = config.kernels == "fused" and config.compile == "off"
         self._impl = "explicit" if config.kernels == "explicit" else "sdpa"
 
     def forward(self, ids: Tensor) -> Tensor:
@@ -75,7 +78,7 @@ class Engine:
         c = self.model.config
         norm = None if c.norm_position == "none" else c.norm
         with ExitStack() as stack:
-            if self.config.kernels == "fused" and self.config.compile == "off":
+            if self.fuses:
                 stack.enter_context(fused_kernels(norm, c.mlp))
             yield
 
@@ -122,8 +125,9 @@ class Engine:
         self.scaler.unscale_(optimizer)
         try:
             norm = clip_by_global_norm(self.model.parameters(), limit)
-        except NotFinite:
-            if not self.scaler.is_enabled() or self.scaler.get_scale() < 1:
+        except NotFinite as error:
+            scaled = self.scaler.is_enabled() and self.scaler.get_scale() >= 1
+            if not scaled or not error.where:  # the norm alone: nothing is left out
                 raise
             norm = None
         self.scaler.step(optimizer)  # leaves out what is not finite

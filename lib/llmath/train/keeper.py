@@ -1,9 +1,11 @@
 """a run ↔ its checkpoints: which are saved, which stay, which are known to be good
 
 Weights can be finite and too large for any loss. So a checkpoint is good only after the
-model has had a finite loss with its weights: until then those before it stay.
+model has had a finite loss with its weights: until then those before it stay. One whose
+weights gave none gets another name, with `.diverged` behind it: no run goes on from it.
 """
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from llmath.checkpoint import (
 from llmath.model import Transformer
 from llmath.train.settings import TrainConfig
 
+_DIVERGED = ".diverged"
 _STATE = frozenset({"seconds", "batches", "scaler"})
 
 
@@ -40,6 +43,7 @@ class Keeper:
         self.folder, self.config, self.writes = folder, config, writes
         self.saved: Path | None = None
         self.good: Path | None = None
+        self.diverged: Path | None = None
         self._step, self._sound = -1, -1
 
     def sound(self, step: int) -> None:
@@ -49,6 +53,16 @@ class Keeper:
         if self.saved is not None and self._step == step and self.good != self.saved:
             self.good = self.saved
             self._prune()
+
+    def set_aside(self, step: int) -> None:
+        """The weights after so many updates gave no finite loss."""
+        count(0, step=step)
+        if self.saved is None or self._step != step or self.good == self.saved:
+            return
+        self.diverged = self.saved.with_name(self.saved.name + _DIVERGED)
+        if self.writes:
+            self.saved.replace(self.diverged)
+        self.saved = self.good
 
     def save(
         self,
@@ -89,6 +103,8 @@ class Keeper:
         behind the last, raises a ValueError.
         """
         found = resume(self.folder, model=model, optimizer=optimizer)
+        if self.writes:
+            self._warn(found)
         if found is None:
             return None
         if lacks := sorted({*_STATE, *marks} - found.state.keys()):
@@ -114,14 +130,25 @@ class Keeper:
 
     def told(self) -> str:
         """What is left of a run whose numbers are none any more."""
-        if self.saved is None:
-            return "no checkpoint was saved before"
-        if self.saved == self.good:
-            return f"the last good checkpoint is {self.good}"
-        bad = f"{self.saved} holds the weights that gave this"
-        if self.good is None:
-            return f"{bad}, and there is none before it"
-        return f"the last good checkpoint is {self.good}; {bad}"
+        left = "no checkpoint was saved before"
+        if self.saved is not None:
+            left = f"the last good checkpoint is {self.saved}"
+        if self.diverged is None:
+            return left
+        return f"{left}; {self.diverged} holds the weights that gave this"
+
+    def _warn(self, found: Checkpoint | None) -> None:
+        """A run that diverged goes on before that, and comes there again."""
+        step = -1 if found is None else found.step
+        aside = self.folder.glob(f"step-*.safetensors{_DIVERGED}")
+        later = sorted(x.name for x in aside if int(x.name.split(".")[0][5:]) > step)
+        if later:
+            place = "the beginning" if found is None else found.path.name
+            warnings.warn(
+                f"{later[-1]} gave no finite loss and is passed over: the run goes on "
+                f"from {place}, and with the same settings it may come there again",
+                stacklevel=2,
+            )
 
     def _prune(self) -> None:
         if self.writes:

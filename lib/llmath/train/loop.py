@@ -176,8 +176,10 @@ class Run:
             self.keeper.sound(self.step)
 
     def _diverged(self, what: str, error: NoNumber) -> Diverged:
-        told = {} if self.keeper is None else {"kept": self.keeper.told()}
-        told |= {"scale": self.engine.scaler.get_scale(), "before": self.norm}
+        told = {"scale": self.engine.scaler.get_scale(), "before": self.norm}
+        if self.keeper is not None:
+            self.keeper.set_aside(self.step)
+            told["kept"] = self.keeper.told()
         return diverged(what, error, optimizer=self.optimizer, **told)
 
     def _evaluation(self) -> Evaluation:

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from llmath.config import CHOICES, ModelConfig
 from llmath.optim import OPTIMIZERS, OPTIONS
+from llmath.optim.base import IMPLS
 from llmath.optim.groups import check_options
 from llmath.runtime import DTYPES
 from llmath.schedule import SCHEDULES
@@ -35,7 +36,7 @@ _CHOICES = MappingProxyType(
         "compile": COMPILE,
         "optimizer": tuple(OPTIMIZERS),
         "schedule": tuple(SCHEDULES),
-        "rule": ("fused", "explicit"),
+        "optimizer_impl": IMPLS,
         "dtype": tuple(DTYPES),
         **CHOICES,
     }
@@ -215,10 +216,10 @@ def configured(base: TrainConfig, said: dict[str, Any]) -> TrainConfig:
     check_options(optimizer, {n: own[n] for n in UPDATE_OPTIONS if n in own})
     plain = {f.name: f.default for f in fields(TrainConfig)}
     own |= {n: plain[n] for n in UPDATE_OPTIONS if n not in OPTIONS[optimizer]}
-    if "floor" in own and own.get("schedule", base.schedule) == "constant":
+    if "min_lr_ratio" in own and own.get("schedule", base.schedule) == "constant":
         raise ValueError(
-            f"--floor {own['floor']} is where the learning rate falls to, and the "
-            f"schedule constant does not fall: leave it out"
+            f"--min-lr-ratio {own['min_lr_ratio']} is where the learning rate falls "
+            f"to, and the schedule constant does not fall: leave it out"
         )
     return replace(base, **own, model=replace(base.model, **shape))
 

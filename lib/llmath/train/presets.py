@@ -21,6 +21,14 @@ _BOOK = replace(
     tie_embeddings=False,
 )
 
+# What files that were stored before call a field.
+_OLDER = MappingProxyType(
+    {
+        "rule": "optimizer_impl",
+        "recompute": "activation_checkpointing",
+        "floor": "min_lr_ratio",
+    }
+)
 
 PRESETS: Mapping[str, TrainConfig] = MappingProxyType(
     {
@@ -28,15 +36,16 @@ PRESETS: Mapping[str, TrainConfig] = MappingProxyType(
         "book": TrainConfig(  # about ten minutes on two cores
             tokens="bpe",
             model=_BOOK,
-            steps=2100,
+            steps=3000,
+            batch_size=8,
             optimizer="muon",
-            rule="explicit",
+            optimizer_impl="explicit",
             lr=0.02,
-            adamw_lr=5e-3,
-            momentum=0.95,
+            adamw_lr=1e-2,
+            momentum=0.85,
             schedule="linear",
             warmup=20,
-            floor=0.0,
+            min_lr_ratio=0.0,
             clip=None,
         ),
         "tiny": TrainConfig(
@@ -76,10 +85,13 @@ def as_json(config: TrainConfig) -> dict[str, Any]:
 
 
 def from_json(found: Any) -> TrainConfig:
-    """The configuration that `as_json` wrote.
+    """The configuration that `as_json` wrote; the older names of fields are understood.
 
     Fields that are missing or unknown raise a ValueError that names them.
     """
+    for older, name in _OLDER.items():
+        if isinstance(found, dict) and older in found and name not in found:
+            found = {name if n == older else n: v for n, v in found.items()}
     _check_fields("training run", TrainConfig, found)
     model = _model(found["model"])
     rows = {n: tuple(v) for n, v in found.items() if isinstance(v, list)}

@@ -62,7 +62,7 @@ def _check_place(c: Any) -> None:
         raise ValueError(
             f"validation is a share of the text between 0 and 1, not {c.validation}"
         )
-    of_kind(bool, recompute=c.recompute)
+    of_kind(bool, activation_checkpointing=c.activation_checkpointing)
     if not isinstance(c.device, str) or not _DEVICE.fullmatch(c.device):
         raise ValueError(
             f"device={described(c.device)} is no device; there is auto, cpu, cuda, "

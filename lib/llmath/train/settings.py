@@ -11,6 +11,7 @@ from typing import Any
 from llmath.border import described, of_kind
 from llmath.config import ModelConfig
 from llmath.optim import OPTIMIZERS, OPTIONS
+from llmath.optim.base import IMPLS
 from llmath.optim.groups import check_options
 from llmath.runtime import float_type
 from llmath.schedule import SCHEDULES
@@ -103,7 +104,7 @@ class TrainConfig:
         "update",
         "steps in which the learning rate rises to its peak, from 1/warmup of it on",
     )
-    floor: float = _set(
+    min_lr_ratio: float = _set(
         0.1, "update", "the minimum learning rate, at the end, as a share of the peak"
     )
     decay: int | None = _set(
@@ -132,7 +133,7 @@ class TrainConfig:
         "gradient clipping by global norm: a gradient longer than this is shortened to "
         "it; none leaves all as they are",
     )
-    rule: str = _set(
+    optimizer_impl: str = _set(
         "fused",
         "speed",
         "the update by PyTorch's fused kernel, or explicit, line by line",
@@ -150,7 +151,7 @@ class TrainConfig:
         "the backend of torch.compile, which turns the model into one program first",
         later=True,
     )
-    recompute: bool = _set(
+    activation_checkpointing: bool = _set(
         False,
         "speed",
         "activation checkpointing: forget activations within a block and compute them "
@@ -199,7 +200,11 @@ class TrainConfig:
     @property
     def falling(self) -> dict[str, Any]:
         """What a schedule has to know beside the step."""
-        told = {"total": self.steps, "warmup": self.warmup, "floor": self.floor}
+        told = {
+            "total": self.steps,
+            "warmup": self.warmup,
+            "min_lr_ratio": self.min_lr_ratio,
+        }
         return told | {"decay": self.decay}
 
     @property
@@ -213,7 +218,7 @@ class TrainConfig:
         of_kind(str, data=self.data)
         choices = {"tokens": TOKENS, "kernels": KERNELS, "compile": COMPILE}
         choices |= {"optimizer": tuple(OPTIMIZERS), "schedule": tuple(SCHEDULES)}
-        choices |= {"rule": ("fused", "explicit")}
+        choices |= {"optimizer_impl": IMPLS}
         for name, built in choices.items():
             if getattr(self, name) not in built:
                 raise ValueError(

@@ -106,5 +106,5 @@ def find_optimizer(model: Transformer, config: TrainConfig) -> torch.optim.Optim
 
     What `make_optimizer` refuses raises a ValueError.
     """
-    how = {**config.updating, "impl": config.rule}
+    how = {**config.updating, "impl": config.optimizer_impl}
     return make_optimizer(model, config.optimizer, **how)

@@ -8,6 +8,7 @@ from llmath.viz.embedding_explorer import EmbeddingExplorer
 from llmath.viz.frames import slider
 from llmath.viz.glued import glue
 from llmath.viz.head_roles import HeadRoles
+from llmath.viz.language_comparison import LanguageComparison
 from llmath.viz.live import LiveFigure
 from llmath.viz.mask_playground import MaskPlayground
 from llmath.viz.online_softmax import OnlineSoftmax
@@ -18,6 +19,7 @@ from llmath.viz.source import show_source
 from llmath.viz.svg import show
 from llmath.viz.tokenizer_playground import TokenizerPlayground
 from llmath.viz.vectors_learning import VectorsLearning
+from llmath.viz.zipf_explorer import ZipfExplorer
 
 __all__ = [
     "AngleLab",
@@ -25,6 +27,7 @@ __all__ = [
     "BPETrainer",
     "EmbeddingExplorer",
     "HeadRoles",
+    "LanguageComparison",
     "LiveFigure",
     "MaskPlayground",
     "OnlineSoftmax",
@@ -32,6 +35,7 @@ __all__ = [
     "SoftmaxLab",
     "TokenizerPlayground",
     "VectorsLearning",
+    "ZipfExplorer",
     "glue",
     "plot",
     "show",

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
-from llmath import checkpoint
 from llmath.checkpoint import (
     DamagedCheckpoint,
     checkpoints,
@@ -195,7 +195,7 @@ def test_a_write_that_fails_leaves_the_old_one(tmp_path, monkeypatch):
     def full(*_):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(checkpoint.safetensors.torch, "save", full)
+    monkeypatch.setattr(safetensors.torch, "save", full)
     with pytest.raises(OSError, match="no space"):
         run_of(tmp_path, 5)
     assert path.read_bytes() == before
@@ -266,6 +266,6 @@ def test_a_file_that_is_no_checkpoint(tmp_path):
     with pytest.raises(FileNotFoundError, match="is missing"):
         load_checkpoint(tmp_path / "step-00000001.safetensors")
     foreign = tmp_path / "step-00000002.safetensors"
-    checkpoint.safetensors.torch.save_file({"x": torch.zeros(1)}, foreign)
+    safetensors.torch.save_file({"x": torch.zeros(1)}, foreign)
     with pytest.raises(DamagedCheckpoint, match="lacks the state"):
         load_checkpoint(foreign)
