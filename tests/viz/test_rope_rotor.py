@@ -84,7 +84,7 @@ def test_a_dial_chooses_its_pair(rotor):
 
 def test_own_vectors(open_page, tmp_path):
     q = np.array([1.0, 0, 0, 2])
-    places = {"context": 9, "query_at": 3, "key_at": 3, "pair": 1}
+    places = {"base": 50_000.0, "context": 9, "query_at": 3, "key_at": 3, "pair": 1}
     page = static_page.write_page(
         tmp_path, lambda: RopeRotor({"mine": (q, q)}, **places)
     )
@@ -93,6 +93,7 @@ def test_own_vectors(open_page, tmp_path):
     labels = rotor.locator("select").evaluate_all(
         "all => all.map(e => e.labels[0].firstChild.data)"
     )
+    assert rotor.locator("select").input_value() == "50000"
     assert labels == ["base"]  # of E and of vectors there is one
 
 
@@ -105,6 +106,7 @@ def test_own_vectors(open_page, tmp_path):
         ({}, {}, "no query"),
         (None, {"width": 130}, "width=130"),
         (None, {"width": 5}, "width=5"),
+        (None, {"base": 0.5}, "base=0.5 is no whole number"),
         (None, {"context": 5000}, "context=5000"),
         (None, {"query_at": 256}, r"query_at = 256 is none of 0 … 255"),
         (None, {"pair": 64}, r"pair = 64 is none of 0 … 63"),

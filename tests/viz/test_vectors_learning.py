@@ -152,11 +152,12 @@ def test_forty_words_in_forty_frames_are_small():
     ("change", "words"),
     [
         ({"steps": [1, 2]}, "5 frames, but 2 steps"),
+        ({"losses": [float("nan")] * 5}, "some losses are NaN"),
         ({"word": "rome"}, "“rome” is none of the words"),
         ({"groups": {str(i): [] for i in range(6)}}, "6 groups"),
         ({"frame": 1, "word": None, "losses": [1.0]}, "5 frames, but 1 losses"),
     ],
-    ids=["steps", "word", "groups", "losses"],
+    ids=["steps", "nan", "word", "groups", "losses"],
 )
 def test_what_does_not_fit_is_refused(change, words):
     with pytest.raises(ValueError, match=words):

@@ -66,7 +66,7 @@ class RopeRotor(LiveFigure):
         vectors: Mapping[str, tuple[Any, Any]] | None = None,
         *,
         width: int | None = None,
-        base: int = 10_000,
+        base: float = 10_000,
         context: int = 256,
         query_at: int = 40,
         key_at: int = 32,
@@ -79,6 +79,9 @@ class RopeRotor(LiveFigure):
             raise ValueError("there is no query and no key to turn: vectors={}")
         if not 2 <= context <= MOST:
             raise ValueError(f"context={context} is none of 2 … {MOST} positions")
+        if not (base > 1 and float(base).is_integer()):
+            raise ValueError(f"base={base} is no whole number above 1")
+        base = int(base)
         widest = min(len(one["q"]) for one in given)
         width = width or (64 if vectors is None else widest)
         if width % 2 or not 2 <= width <= widest:

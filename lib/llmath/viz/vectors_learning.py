@@ -109,6 +109,8 @@ class VectorsLearning(LiveFigure):
         for name, row in rows.items():
             if len(row) != len(p):
                 raise ValueError(f"{len(p)} frames, but {len(row)} {name}")
+            if not np.isfinite(np.asarray(row, np.float64)).all():
+                raise ValueError(f"some {name} are NaN or infinite")
         own = {"steps": list(map(int, steps)), "unit": unit, "words": list(words)}
         own |= {"losses": [round(float(x), 6) for x in losses]}
         own |= {"shares": [round(float(x), 6) for x in shares]}
