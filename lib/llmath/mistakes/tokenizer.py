@@ -63,6 +63,10 @@ BEST: Slips = {
     "Equally frequent pairs: the one with the smaller ids merges, not the larger.": (
         lambda counts: max(counts, key=lambda pair: (counts[pair], pair))
     ),
+    "Equally frequent pairs with the same first id: the smaller second id merges, not "
+    "the pair that was met first.": (
+        lambda counts: min(counts, key=lambda pair: (-counts[pair], pair[0]))
+    ),
 }
 # n_symbols, and how many merges there were → the id of the new token.
 NEW_IDS: Slips = {
@@ -90,11 +94,25 @@ def _join(row: tuple[int, ...], pair: Pair, new: int) -> tuple[int, ...]:
     return tuple(joined)
 
 
+def _join_from_the_right(row: tuple[int, ...], pair: Pair, new: int) -> tuple[int, ...]:
+    return _join(row[::-1], pair[::-1], new)[::-1]
+
+
+# A row, a pair, its new id → the row with the pair replaced.
+JOINS: Slips = {
+    None: _join,
+    "Pairs are replaced from left to right: aaa becomes aa a, not a aa.": (
+        _join_from_the_right
+    ),
+}
+
+
 def _learn(
     times: Function,
     neighbours: Function,
     best: Function,
     new: Function,
+    join: Function,
     again: Function,
 ) -> Function:
     count = _count(times, ROWS[None], neighbours)
@@ -110,7 +128,7 @@ def _learn(
             token = new(n_symbols, r)
             merged: Counter[tuple[int, ...]] = Counter()
             for word, n in words.items():
-                merged[_join(word, pair, token)] += n
+                merged[join(word, pair, token)] += n
             words = again(words, merged)
         return merges
 
@@ -161,7 +179,10 @@ def _merge(first: Function, name: Function, repeat: Function) -> Function:
 
 _LOWER = {(0, 1, 2): 5, (0, 1, 2, 3): 2, (1, 3): 2, (3, 2, 2): 4}
 _RUNS = {(0, 0, 0): 2, (0, 0, 0, 0): 1, (1, 0): 6, (1,): 7}
-_TIES = {(3, 2): 2, (1, 2): 2, (2, 1): 1, (0, 3): 1, (0, 0, 3): 1}
+_TIES = {
+    **{(3, 2): 2, (1, 3): 2, (1, 2): 2},
+    **{(2, 1): 1, (0, 3): 1, (0, 0, 3): 1},
+}
 
 TOKENIZER: Mapping[str, Exercise] = MappingProxyType(
     {
@@ -179,15 +200,16 @@ TOKENIZER: Mapping[str, Exercise] = MappingProxyType(
         "learn_merges": Exercise(
             call="learn_merges(words, n_merges, n_symbols=n_symbols)",
             right=_learn(
-                TIMES[None], NEIGHBOURS[None], BEST[None], NEW_IDS[None], RECOUNTS[None]
+                *(TIMES[None], NEIGHBOURS[None], BEST[None]),
+                *(NEW_IDS[None], JOINS[None], RECOUNTS[None]),
             ),
             cases={
                 "words that share pairs": (_LOWER, 3, 4),
-                "runs of one letter": (_RUNS, 2, 2),
+                "runs of one letter": (_RUNS, 3, 2),
                 "pairs that tie": (_TIES, 3, 4),
                 "more merges than there are": ({(0, 1, 2): 1}, 9, 3),
             },
-            variants=combine(_learn, TIMES, NEIGHBOURS, BEST, NEW_IDS, RECOUNTS),
+            variants=combine(_learn, TIMES, NEIGHBOURS, BEST, NEW_IDS, JOINS, RECOUNTS),
             options=("n_symbols",),
             plain=True,
         ),
@@ -199,7 +221,7 @@ TOKENIZER: Mapping[str, Exercise] = MappingProxyType(
                 "two merges that overlap": (
                     [0, 1, 2],
                     {(1, 2): 0, (0, 1): 1},
-                    [3, 4],
+                    [4, 3],
                 ),
                 "a merge of merges": (
                     [0, 1, 0, 1, 2, 0],
