@@ -98,9 +98,15 @@ def _join_from_the_right(row: tuple[int, ...], pair: Pair, new: int) -> tuple[in
     return _join(row[::-1], pair[::-1], new)[::-1]
 
 
+def _join_once(row: tuple[int, ...], pair: Pair, new: int) -> tuple[int, ...]:
+    places = [i for i, p in enumerate(itertools.pairwise(row)) if p == pair]
+    return (*row[: places[0]], new, *row[places[0] + 2 :]) if places else tuple(row)
+
+
 # A row, a pair, its new id → the row with the pair replaced.
 JOINS: Slips = {
     None: _join,
+    "Every place of the pair in a word is replaced, not the first alone.": _join_once,
     "Pairs are replaced from left to right: aaa becomes aa a, not a aa.": (
         _join_from_the_right
     ),
@@ -147,6 +153,12 @@ FIRST: Slips = {
         lambda found: min(found, key=lambda pair: (pair[0], -pair[1]))
     ),
 }
+# A row, the place of the pair → where the new token is put.
+PLACES: Slips = {
+    None: lambda ids, i: i,
+    "The new token stands where the *pair* stood; its first id may stand elsewhere, "
+    "too.": lambda ids, i: ids.index(ids[i]),
+}
 # merged, rank → the id of the new token.
 NAMES: Slips = {
     None: lambda merged, rank: merged[rank],
@@ -161,7 +173,9 @@ REPEATS: Slips = {
 }
 
 
-def _merge(first: Function, name: Function, repeat: Function) -> Function:
+def _by_rank(
+    first: Function, place: Function, name: Function, repeat: Function
+) -> Function:
     def merge(ids: list[int], ranks: dict[Pair, int], merged: list[int]) -> list[int]:
         ids, going = list(ids), True
         while going:
@@ -170,11 +184,39 @@ def _merge(first: Function, name: Function, repeat: Function) -> Function:
             if not found:
                 break
             rank, i = first(found)
+            i = place(ids, i)
             ids[i : i + 2] = [name(merged, rank)]
             going = repeat()
         return ids
 
     return merge
+
+
+def _one_pass(*steps: Function) -> Function:
+    name = steps[2]
+
+    def merge(ids: list[int], ranks: dict[Pair, int], merged: list[int]) -> list[int]:
+        row: list[int] = []
+        for i in ids:
+            if (pair := (*row[-1:], i)) in ranks:
+                row[-1] = name(merged, ranks[pair])
+            else:
+                row.append(i)
+        return row
+
+    return merge
+
+
+# The steps → a merge.
+WAYS: Slips = {
+    None: _by_rank,
+    "One pass from left to right merges what comes first; but the rank decides, "
+    "wherever the pair stands.": _one_pass,
+}
+
+
+def _merge(way: Function, *steps: Function) -> Function:
+    return way(*steps)
 
 
 _LOWER = {(0, 1, 2): 5, (0, 1, 2, 3): 2, (1, 3): 2, (3, 2, 2): 4}
@@ -206,6 +248,7 @@ TOKENIZER: Mapping[str, Exercise] = MappingProxyType(
             cases={
                 "words that share pairs": (_LOWER, 3, 4),
                 "runs of one letter": (_RUNS, 3, 2),
+                "a pair twice in a word": ({(0, 1, 0, 1): 2}, 2, 2),
                 "pairs that tie": (_TIES, 3, 4),
                 "more merges than there are": ({(0, 1, 2): 1}, 9, 3),
             },
@@ -215,7 +258,7 @@ TOKENIZER: Mapping[str, Exercise] = MappingProxyType(
         ),
         "merge": Exercise(
             call="merge(ids, ranks, merged)",
-            right=_merge(FIRST[None], NAMES[None], REPEATS[None]),
+            right=_by_rank(FIRST[None], PLACES[None], NAMES[None], REPEATS[None]),
             cases={
                 "aaa": ([0, 0, 0], {(0, 0): 0}, [7]),
                 "two merges that overlap": (
@@ -228,10 +271,15 @@ TOKENIZER: Mapping[str, Exercise] = MappingProxyType(
                     {(0, 1): 0, (3, 3): 1, (5, 2): 2},
                     [3, 5, 4],
                 ),
+                "a pair whose first id stands elsewhere": (
+                    [0, 2, 0, 1],
+                    {(0, 1): 0},
+                    [7],
+                ),
                 "nothing to merge": ([2, 1, 0], {(0, 1): 0}, [3]),
                 "nothing at all": ([], {(0, 1): 0}, [3]),
             },
-            variants=combine(_merge, FIRST, NAMES, REPEATS),
+            variants=combine(_merge, WAYS, FIRST, PLACES, NAMES, REPEATS),
             plain=True,
         ),
     }
