@@ -94,6 +94,42 @@ def test_no_mistake_passes_for_right_where_things_are_plain(name):
         assert all(agrees) == (not wrong), wrong
 
 
+def _lowest_new_id_first(ids, ranks, merged):
+    ids = list(ids)
+    while found := [
+        (merged[ranks[pair]], i)
+        for i, pair in enumerate(itertools.pairwise(ids))
+        if pair in ranks
+    ]:
+        new, i = min(found)
+        ids[i : i + 2] = [new]
+    return ids
+
+
+def _greedy_from_the_better_end(data, vocabulary):
+    def greedy(rest, tokens):
+        n = 0
+        while rest:
+            n, rest = n + 1, rest[max(len(t) for t in tokens if rest.startswith(t)) :]
+        return n
+
+    mirrored = {token[::-1] for token in vocabulary}
+    return min(greedy(data, vocabulary), greedy(data[::-1], mirrored))
+
+
+CLEVER = {"merge": _lowest_new_id_first, "fewest_tokens": _greedy_from_the_better_end}
+
+
+@pytest.mark.parametrize("name", CLEVER)
+def test_what_is_right_by_accident_on_most_cases_is_still_refused(name):
+    exercise = EXERCISES[name]
+    agrees = [
+        plain.same((CLEVER[name](*case),), exercise.expected(title))
+        for title, case in exercise.cases.items()
+    ]
+    assert sum(agrees) == len(agrees) - 1
+
+
 @pytest.mark.parametrize("name", EXERCISES)
 def test_the_fewest_mistakes_come_first(name):
     numbers = [len(wrong) for wrong, _ in EXERCISES[name].variants()]

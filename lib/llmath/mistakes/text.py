@@ -16,6 +16,9 @@ FOLLOWERS: Slips = {
     "A boundary is off by one: U+0080 needs two bytes, U+0800 three, U+10000 four.": (
         lambda c: (c > 0x80) + (c > 0x800) + (c > 0x10000)
     ),
+    "A boundary is off by one: U+007F is still one byte, U+07FF two, U+FFFF three.": (
+        lambda c: (c > 0x7E) + (c > 0x7FE) + (c > 0xFFFE)
+    ),
     "One byte holds code points below 128 only; one byte up to U+00FF is Latin-1.": (
         lambda c: (c > 0xFF) + (c > 0x7FF) + (c > 0xFFFF)
     ),
@@ -133,7 +136,10 @@ TEXT: Mapping[str, Exercise] = MappingProxyType(
             right=_utf8(FOLLOWERS[None], LEADS[None], TAILS[None], ORDERS[None]),
             cases={
                 f"U+{c:04X}": (c,)
-                for c in (0x41, 0x7F, 0x80, 0xE9, 0x800, 0x20AC, 0x10000, 0x1F431)
+                for c in (
+                    *(0x41, 0x7F, 0x80, 0xE9, 0x7FF, 0x800, 0x20AC),
+                    *(0xFFFF, 0x10000, 0x1F431, 0x10FFFF),
+                )
             },
             variants=combine(_utf8, FOLLOWERS, LEADS, TAILS, ORDERS),
             plain=True,
@@ -159,6 +165,10 @@ TEXT: Mapping[str, Exercise] = MappingProxyType(
                 "edcba with cba, ba, edc": (
                     b"edcba",
                     _LETTERS | {b"cba", b"ba", b"edc"},
+                ),
+                "abcdeedcba with all of these": (
+                    b"abcdeedcba",
+                    _LETTERS | {b"abc", b"ab", b"cde", b"cba", b"ba", b"edc"},
                 ),
                 "abcabc with letters alone": (b"abcabc", _LETTERS),
                 "nothing at all": (b"", _LETTERS),

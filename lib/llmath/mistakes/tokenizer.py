@@ -63,6 +63,10 @@ BEST: Slips = {
     "Equally frequent pairs: the one with the smaller ids merges, not the larger.": (
         lambda counts: max(counts, key=lambda pair: (counts[pair], pair))
     ),
+    "Equally frequent pairs with the same first id: the smaller second id merges, not "
+    "the pair that was met first.": (
+        lambda counts: min(counts, key=lambda pair: (-counts[pair], pair[0]))
+    ),
 }
 # n_symbols, and how many merges there were → the id of the new token.
 NEW_IDS: Slips = {
@@ -90,11 +94,31 @@ def _join(row: tuple[int, ...], pair: Pair, new: int) -> tuple[int, ...]:
     return tuple(joined)
 
 
+def _join_from_the_right(row: tuple[int, ...], pair: Pair, new: int) -> tuple[int, ...]:
+    return _join(row[::-1], pair[::-1], new)[::-1]
+
+
+def _join_once(row: tuple[int, ...], pair: Pair, new: int) -> tuple[int, ...]:
+    places = [i for i, p in enumerate(itertools.pairwise(row)) if p == pair]
+    return (*row[: places[0]], new, *row[places[0] + 2 :]) if places else tuple(row)
+
+
+# A row, a pair, its new id → the row with the pair replaced.
+JOINS: Slips = {
+    None: _join,
+    "Every place of the pair in a word is replaced, not the first alone.": _join_once,
+    "Pairs are replaced from left to right: aaa becomes aa a, not a aa.": (
+        _join_from_the_right
+    ),
+}
+
+
 def _learn(
     times: Function,
     neighbours: Function,
     best: Function,
     new: Function,
+    join: Function,
     again: Function,
 ) -> Function:
     count = _count(times, ROWS[None], neighbours)
@@ -110,7 +134,7 @@ def _learn(
             token = new(n_symbols, r)
             merged: Counter[tuple[int, ...]] = Counter()
             for word, n in words.items():
-                merged[_join(word, pair, token)] += n
+                merged[join(word, pair, token)] += n
             words = again(words, merged)
         return merges
 
@@ -129,6 +153,12 @@ FIRST: Slips = {
         lambda found: min(found, key=lambda pair: (pair[0], -pair[1]))
     ),
 }
+# A row, the place of the pair → where the new token is put.
+PLACES: Slips = {
+    None: lambda ids, i: i,
+    "The new token stands where the *pair* stood; its first id may stand elsewhere, "
+    "too.": lambda ids, i: ids.index(ids[i]),
+}
 # merged, rank → the id of the new token.
 NAMES: Slips = {
     None: lambda merged, rank: merged[rank],
@@ -143,7 +173,9 @@ REPEATS: Slips = {
 }
 
 
-def _merge(first: Function, name: Function, repeat: Function) -> Function:
+def _by_rank(
+    first: Function, place: Function, name: Function, repeat: Function
+) -> Function:
     def merge(ids: list[int], ranks: dict[Pair, int], merged: list[int]) -> list[int]:
         ids, going = list(ids), True
         while going:
@@ -152,6 +184,7 @@ def _merge(first: Function, name: Function, repeat: Function) -> Function:
             if not found:
                 break
             rank, i = first(found)
+            i = place(ids, i)
             ids[i : i + 2] = [name(merged, rank)]
             going = repeat()
         return ids
@@ -159,9 +192,39 @@ def _merge(first: Function, name: Function, repeat: Function) -> Function:
     return merge
 
 
+def _one_pass(*steps: Function) -> Function:
+    name = steps[2]
+
+    def merge(ids: list[int], ranks: dict[Pair, int], merged: list[int]) -> list[int]:
+        row: list[int] = []
+        for i in ids:
+            if (pair := (*row[-1:], i)) in ranks:
+                row[-1] = name(merged, ranks[pair])
+            else:
+                row.append(i)
+        return row
+
+    return merge
+
+
+# The steps → a merge.
+WAYS: Slips = {
+    None: _by_rank,
+    "One pass from left to right merges what comes first; but the rank decides, "
+    "wherever the pair stands.": _one_pass,
+}
+
+
+def _merge(way: Function, *steps: Function) -> Function:
+    return way(*steps)
+
+
 _LOWER = {(0, 1, 2): 5, (0, 1, 2, 3): 2, (1, 3): 2, (3, 2, 2): 4}
 _RUNS = {(0, 0, 0): 2, (0, 0, 0, 0): 1, (1, 0): 6, (1,): 7}
-_TIES = {(3, 2): 2, (1, 2): 2, (2, 1): 1, (0, 3): 1, (0, 0, 3): 1}
+_TIES = {
+    **{(3, 2): 2, (1, 3): 2, (1, 2): 2},
+    **{(2, 1): 1, (0, 3): 1, (0, 0, 3): 1},
+}
 
 TOKENIZER: Mapping[str, Exercise] = MappingProxyType(
     {
@@ -179,37 +242,44 @@ TOKENIZER: Mapping[str, Exercise] = MappingProxyType(
         "learn_merges": Exercise(
             call="learn_merges(words, n_merges, n_symbols=n_symbols)",
             right=_learn(
-                TIMES[None], NEIGHBOURS[None], BEST[None], NEW_IDS[None], RECOUNTS[None]
+                *(TIMES[None], NEIGHBOURS[None], BEST[None]),
+                *(NEW_IDS[None], JOINS[None], RECOUNTS[None]),
             ),
             cases={
                 "words that share pairs": (_LOWER, 3, 4),
-                "runs of one letter": (_RUNS, 2, 2),
+                "runs of one letter": (_RUNS, 3, 2),
+                "a pair twice in a word": ({(0, 1, 0, 1): 2}, 2, 2),
                 "pairs that tie": (_TIES, 3, 4),
                 "more merges than there are": ({(0, 1, 2): 1}, 9, 3),
             },
-            variants=combine(_learn, TIMES, NEIGHBOURS, BEST, NEW_IDS, RECOUNTS),
+            variants=combine(_learn, TIMES, NEIGHBOURS, BEST, NEW_IDS, JOINS, RECOUNTS),
             options=("n_symbols",),
             plain=True,
         ),
         "merge": Exercise(
             call="merge(ids, ranks, merged)",
-            right=_merge(FIRST[None], NAMES[None], REPEATS[None]),
+            right=_by_rank(FIRST[None], PLACES[None], NAMES[None], REPEATS[None]),
             cases={
                 "aaa": ([0, 0, 0], {(0, 0): 0}, [7]),
                 "two merges that overlap": (
                     [0, 1, 2],
                     {(1, 2): 0, (0, 1): 1},
-                    [3, 4],
+                    [4, 3],
                 ),
                 "a merge of merges": (
                     [0, 1, 0, 1, 2, 0],
                     {(0, 1): 0, (3, 3): 1, (5, 2): 2},
                     [3, 5, 4],
                 ),
+                "a pair whose first id stands elsewhere": (
+                    [0, 2, 0, 1],
+                    {(0, 1): 0},
+                    [7],
+                ),
                 "nothing to merge": ([2, 1, 0], {(0, 1): 0}, [3]),
                 "nothing at all": ([], {(0, 1): 0}, [3]),
             },
-            variants=combine(_merge, FIRST, NAMES, REPEATS),
+            variants=combine(_merge, WAYS, FIRST, PLACES, NAMES, REPEATS),
             plain=True,
         ),
     }

@@ -163,7 +163,8 @@ function render({ model, el }) {
     })));
     pairs.show(bpe.commonest(now, PAIRS), found.bytes);
     graph.show(found.sizes, k);
-    heading.textContent = `Vocabulary: 256 bytes and ${count(k, "merge")}, newest first`;
+    heading.textContent = k ? `Vocabulary: 256 bytes and ${count(k, "merge")}, newest first`
+      : "Vocabulary: 256 bytes, no merge yet";
     learnt.setAttribute("aria-label", `Tokens learnt so far: ${k}`);
     learnt.replaceChildren(...found.merges.slice(0, k).map((_, rank) =>
       chip(256 + rank, found.bytes[256 + rank], rank === k - 1 ? { class: "newest" } : {}))
