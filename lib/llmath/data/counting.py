@@ -46,8 +46,9 @@ def zipf_fit(counts: Counts) -> ZipfFit:
     """max_α Σ_k c_k log p_k,   p_k = k^−α / Σ_j j^−α   {eq:zipf}; Zipf 1949
 
     Counts in any order are ranked, zeros left out. The interval, α ± 1.96/√(n Var
-    log k), is that of n independent tokens of the law itself with known ranks: a lower
-    bound for the uncertainty about a text.
+    log k), is that of n independent tokens of the law itself with known ranks. It does
+    not hold what comes from dependence, from ranks taken from the same counts, or from
+    the law being wrong.
 
     Fewer than two kinds of token raise a ValueError, and so do counts of which one
     kind has so nearly all that no exponent below 20 fits.
@@ -74,7 +75,7 @@ def zipf_fit(counts: Counts) -> ZipfFit:
 def expected_types(
     counts: Counts, sizes: Sequence[int] | Integer[np.ndarray, " n"]
 ) -> np.ndarray:
-    """𝔼 m(n) = Σ_w 1 − C(T − c_w, n) / C(T, n)   {eq:expected-types}
+    """𝔼 m(n) = Σ_w (1 − C(T − c_w, n) / C(T, n))   {eq:expected-types}
 
     How many kinds of token n of the T hold on average, drawn without replacement: the
     growth of types in a text that is shuffled. Hurlbert 1971, for species.
@@ -108,7 +109,7 @@ def heaps_types(
     """m(n) ≈ Γ(1 − β) (n / ζ(α))^β,   β = 1/α   {eq:heaps}; after Karlin 1967
 
     How many kinds n independent tokens of a Zipf law without end hold on average, to
-    within 1: at most 1/e more, at most 1 less.
+    within 1 for n ≥ 1: at most 1/e more than this, at most 1 less.
 
     An alpha of 1 or less, at which the law has no sum, raises a ValueError; so do sizes
     that are not positive.

@@ -16,10 +16,10 @@ def parallel_sentences() -> dict[str, list[str]]:
     """{language: its sentences}: sentence i says the same in every language.
 
     Twelve everyday sentences in fourteen languages and nine ways to write, English
-    first, all in NFC. Written and translated for this book, and so from no corpus that
-    a tokenizer has learnt from. Each translation says what is usual in its language,
-    not word for word what stands in English; they have not all been read by people
-    whose first language it is.
+    first, all in NFC. Written and translated for this book, not taken from a corpus;
+    Japanese and Korean in their polite forms. Each translation says what is usual in
+    its language, not word for word what stands in English; they have not all been read
+    by people whose first language it is.
     """
     return {name: row["sentences"] for name, row in _languages().items()}
 

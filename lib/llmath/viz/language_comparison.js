@@ -62,7 +62,7 @@ function render({ model, el }) {
     return { element, bar, range, mark, track, cells };
   });
   const ticks = make("div", { class: "lang-ticks", "aria-hidden": "true" });
-  const heads = [["here", "lang-here"], ["all", "lang-all"], ["tokens", "lang-tokens"],
+  const heads = [["here", "lang-here"], ["all (least to most)", "lang-all"], ["tokens", "lang-tokens"],
     ["bytes", "lang-bytes"], ["characters", "lang-characters"]];
   const caption = make("caption");
   const table = make("table", { class: "lang-table" }, caption,

@@ -181,7 +181,7 @@ function render({ model, el }) {
       let pieces;
       try { pieces = encoded(name, text, marked); } catch { pieces = []; }
       const n = pieces?.reduce((sum, { ids }) => sum + ids.length, 0);
-      cells[i][0].textContent = pieces ? n ? n.toLocaleString("en") : "–" : "not loaded";
+      cells[i][0].textContent = pieces ? n ? n.toLocaleString("en") : "–" : "choose it above";
       cells[i][1].textContent = n ? (size / n).toFixed(2) : "–";
     });
   }

@@ -40,10 +40,11 @@ function chart(kind, title, across, upright, x, y) {
   const element = make("div", { class: `zipf-panel ${kind}` },
     make("p", { class: "lab-title" }, title), svg);
   /** A path; points outside the axes are left out, whatever a law says there. */
-  function line(name, points) {
+  function line(name, points, says) {
     const inside = points.filter(([a, b]) => a > 0 && b >= 10 ** y[0] && b <= 10 ** y[1]);
     const d = inside.map(([a, b], i) => `${i ? "L" : "M"}${X(a).toFixed(1)} ${Y(b).toFixed(1)}`);
-    lines.append(draw("path", { class: name, d: d.join("") }));
+    lines.append(draw("path", { class: name, d: d.join("") },
+      ...(says ? [draw("title", {}, says)] : [])));
   }
   return { element, svg, lines, marks, line, X, Y };
 }
@@ -109,7 +110,7 @@ function render({ model, el }) {
   } }, "Likeliest α and b");
   const words = make("p", { role: "status", class: "lab-words" });
   const reading = make("p", { class: "zipf-reading", "aria-live": "polite" });
-  const fits = table("zipf-fits", "Cost of a token in nats, and greatest gap of summed shares",
+  const fits = table("zipf-fits", "Cost of a token in nats, and greatest gap between the shares summed from rank 1",
     ["law", "α", "b", "cost", "gap"]);
   const counted = table("zipf-types", "Types in the first n tokens",
     ["n", "in the text", "shuffled", "law without end"]);
@@ -130,8 +131,9 @@ function render({ model, el }) {
     zipf.lines.replaceChildren();
     heaps.lines.replaceChildren();
     for (const other of shownToo()) {
-      zipf.line("zipf-other", stairs(other));
-      heaps.line("zipf-other", other.sizes.map((n, i) => [n, (other.measured[i] ?? other.expected[i])]));
+      zipf.line("zipf-other", stairs(other), other.name);
+      heaps.line("zipf-other", other.sizes.map((n, i) =>
+        [n, (other.measured[i] ?? other.expected[i])]), other.name);
     }
     zipf.line("zipf-own", stairs(source));
     zipf.line("zipf-law", spaced(1, source.types, POINTS)
@@ -186,7 +188,7 @@ function render({ model, el }) {
   const many = sources.length > 1;
   el.append(make("div", { class: "viz zipf-explorer", role: "group", "aria-label": model.get("alt") },
     make("div", { class: "viz-bar" }, make("label", {}, "Source", box),
-      ...(many ? [make("label", { class: "viz-check" }, others, "show the others, in grey")] : [])),
+      ...(many ? [make("label", { class: "viz-check" }, others, "show the others, in grey (point for names)")] : [])),
     make("div", { class: "viz-bar lab-controls" }, alpha.element, offset.element),
     make("div", { class: "viz-bar" },
       make("button", { type: "button", onclick: () => set(plain(chosen())) }, "Likeliest α for b = 0"),
