@@ -2,7 +2,9 @@
 
 Kernels started by the build inherit BOOK_STATIC=1 and write light figures. What wakes
 them is on every page: `live/host.js` (deferred) and `live/live.css`; each figure's
-JavaScript is a classic script, fetched when its figure comes near.
+JavaScript is a classic script, fetched when its figure comes near. Where a page has a
+tokenizer playground, the tables of its tokenizers lie beside them, in `live/tables/`,
+and so do the words of an embedding explorer: its notebook wrote them when it ran.
 
 In the text, `[head 13.8](#heads?layer=13&head=8)` leads to the figure with key="heads".
 """
@@ -12,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +25,13 @@ from sphinx.config import Config
 from sphinx.util import logging
 
 import addresses
-from llmath.viz import live
+from llmath.viz import live, tokenizer_tables
+from llmath.viz.embedding_explorer import TABLES
 
 PLOTLY = "application/vnd.plotly.v1+json"
 IN_A_STATE = re.compile(r"[A-Za-z][\w-]*\?[^#]*", re.A)  # key?trait=value&…
+PLAYGROUND = 'data-live="tokenizer_playground"'
+TABLE = re.compile(r'"path":"tables/([0-9a-f]+\.js)"')  # of an embedding explorer
 logger = logging.getLogger(__name__)
 
 
@@ -66,6 +72,29 @@ def write_assets(folder: Path) -> None:
     write_if_new(folder / "live.css", live.stylesheet())
 
 
+def write_tables(app: Sphinx, error: Exception | None) -> None:
+    """The playground's tables, for the site that has one: a book without is quicker."""
+    if error is not None or app.builder.format != "html":
+        return
+    pages = [page.read_text("utf8") for page in Path(app.outdir).rglob("*.html")]
+    folder = Path(app.outdir) / "_static" / "live"
+    if any(PLAYGROUND in page for page in pages):
+        tokenizer_tables.write(folder)
+    for name in sorted({name for page in pages for name in TABLE.findall(page)}):
+        kept = Path(os.environ[TABLES], name)
+        if not kept.exists():
+            logger.warning(f"{kept} is gone, which a notebook wrote: run make clean")
+            continue
+        (folder / "tables").mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(kept, folder / "tables" / name)
+
+
+def keep_tables(app: Sphinx, config: Config) -> None:
+    """Beside the executed notebooks: a page from the cache has its table there too."""
+    cache = getattr(config, "nb_execution_cache_path", "") or app.doctreedir
+    os.environ[TABLES] = str(Path(cache).resolve() / "tables")
+
+
 def add_assets(app: Sphinx, config: Config) -> None:
     root = Path(app.doctreedir).parent / "live_figures"
     write_assets(root / "live")
@@ -91,8 +120,10 @@ def pass_on_address(app: Sphinx, config: Config) -> None:
 def setup(app: Sphinx) -> dict:
     os.environ["BOOK_STATIC"] = "1"
     app.connect("config-inited", add_assets)
+    app.connect("config-inited", keep_tables)
     app.connect("config-inited", pass_on_address)
     app.connect("doctree-read", link_to_states)
+    app.connect("build-finished", write_tables)
     app.add_js_file("live/host.js", loading_method="defer")
     app.add_css_file("live/live.css")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,7 +1,11 @@
 """check: right answers, every usual mistake, and whatever else a function may do"""
 
+import itertools
 import math
+import re
+from collections import Counter
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -9,8 +13,9 @@ from torch import nn
 from llmath import attention, embedding, loss, mlp, norm, rope
 from llmath.exercise import check
 from llmath.mistakes import EXERCISES
+from llmath.tokenizer import merging, training
 
-FILES = (attention, embedding, loss, mlp, norm, rope)
+FILES = (attention, embedding, loss, merging, mlp, norm, rope, training)
 OF_THE_LIBRARY = [
     (name, getattr(file, name))
     for name in EXERCISES
@@ -270,7 +275,9 @@ def test_an_interruption_is_not_an_answer():
 
 
 def test_an_unknown_exercise_lists_the_known():
-    with pytest.raises(ValueError, match=r"'weights'; there is embed; .*attention"):
+    with pytest.raises(
+        ValueError, match=r"'weights'; there is encode_utf8; .*attention"
+    ):
         check("weights", weights)
 
 
@@ -341,3 +348,131 @@ def test_lookups_by_other_roads(capsys):
         capsys, "kernel_weights", lambda q, k, h: torch.softmax(q @ k.T / h**2, -1)
     )
     assert "equally long" in unequal
+
+
+# Rows, tables, bytes and numbers instead of tensors
+
+
+def count_pairs(words, *, once=False):
+    counts = Counter()
+    for word, n in words.items():
+        for pair in itertools.pairwise(word):
+            counts[pair] += 1 if once else n
+    return counts
+
+
+def merge(ids, ranks, merged, *, leftmost=False, named=True):
+    ids = list(ids)
+    while True:
+        pairs = list(itertools.pairwise(ids))
+        places = [i for i, pair in enumerate(pairs) if pair in ranks]
+        if not places:
+            return ids
+        i = places[0] if leftmost else min(places, key=lambda i: ranks[pairs[i]])
+        rank = ranks[pairs[i]]
+        ids[i : i + 2] = [merged[rank] if named else rank]
+
+
+def by_thousands(digits):
+    """With a regular expression that looks ahead for threes."""
+    return re.findall(r"\d{1,3}(?=(?:\d{3})*$)", digits)
+
+
+def fewest_tokens(data, vocabulary):
+    """By recursion, where the reference has a table."""
+    tails = [data[i:] for i in range(1, len(data) + 1) if data[:i] in vocabulary]
+    return min((1 + fewest_tokens(tail, vocabulary) for tail in tails), default=0)
+
+
+def types_drawn(p, n):
+    """In NumPy, and returned as NumPy returns it."""
+    return (1 - (1 - np.array(p)) ** n).sum()
+
+
+@pytest.mark.parametrize(
+    ("name", "mine"),
+    [
+        ("count_pairs", count_pairs),
+        ("count_pairs", lambda words: count_pairs(words) | {(9, 9): 0}),
+        ("merge", merge),
+        ("merge", lambda *x: torch.tensor(merge(*x))),
+        ("merge", lambda *x: np.array(merge(*x), dtype=int)),
+        ("encode_utf8", lambda c: chr(c).encode()),
+        ("encode_utf8", lambda c: bytearray(chr(c).encode())),
+        ("split_number", by_thousands),
+        ("fewest_tokens", fewest_tokens),
+        ("types_drawn", types_drawn),
+        ("types_drawn", lambda p, n: torch.tensor(types_drawn(p, n))),
+    ],
+)
+def test_right_answers_about_texts(name, mine):
+    assert check(name, mine)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "hint"),
+    [
+        ("count_pairs", lambda w: count_pairs(w, once=True), "n times, not once"),
+        ("merge", lambda *x: merge(*x, leftmost=True), "went first"),
+        ("merge", lambda *x: merge(*x, named=False), "A rank is not an id"),
+        (
+            "merge",
+            lambda *x: merge(*x, named=False, leftmost=True),
+            "leftmost went first. Also: A rank is",
+        ),
+        ("encode_utf8", lambda c: chr(c).encode("utf-16-be"), "U+0041 it returns b"),
+        (
+            "split_number",
+            lambda s: [s[i : i + 3] for i in range(0, len(s), 3)],
+            "cut from the left",
+        ),
+        ("types_drawn", lambda c, n: 1 / 3, "draws it returns 0.333333, the refe"),
+        (
+            "types_drawn",
+            lambda p, n: sum(1 - math.exp(-n * x) for x in p),
+            "Poisson's",
+        ),
+        (
+            "count_pairs",
+            lambda w: count_pairs(w) + Counter([(0, 1)]),
+            "1 of its entries differ; for (0, 1) it has 8, the reference 7",
+        ),
+        ("merge", lambda ids, r, m: [*ids, 1], "[0, 0, 0, 1], the reference [7, 0]"),
+    ],
+)
+def test_mistakes_about_texts(capsys, name, wrong, hint):
+    assert hint in verdict(capsys, name, wrong)
+
+
+@pytest.mark.usefixtures("untyped")
+@pytest.mark.parametrize(
+    ("name", "rubbish", "words"),
+    [
+        ("merge", lambda *x: None, "returns None. Is there a `return`"),
+        ("merge", lambda *x: 3, "returns a int; return a list"),
+        ("merge", lambda ids, *x: (i for i in ids), "returns a generator; return a l"),
+        ("merge", lambda *x: [0.5], "it returns [0.5], the reference [7, 0]"),
+        ("merge", lambda *x: [None], "returns a list; return a list of"),
+        ("merge", lambda ids, *x: ids.pop(), "its arguments in place; work on a copy"),
+        (
+            "merge",
+            lambda ids, ranks: ids,
+            "called as merge(ids, ranks, merged) (aaa; w",
+        ),
+        (
+            "merge",
+            lambda *x: 1 / 0,
+            "with [0, 0, 0], {(0, 0): 0}, [7]), it raised Zero",
+        ),
+        ("count_pairs", lambda w: list(count_pairs(w)), "a list; return a dict"),
+        ("count_pairs", lambda w: {None: 1}, "returns a dict; return a dict of who"),
+        ("encode_utf8", lambda c: [c], "returns a list; return bytes: `bytes([…])`"),
+        ("fewest_tokens", lambda d, v: [d], "returns a list; return a whole number"),
+        ("fewest_tokens", lambda d, v: 2.0, "returns a float; return a whole number"),
+        ("types_drawn", lambda p, n: p, "returns a list; return a number"),
+        ("types_drawn", lambda c, n: math.nan, "returns nan, the reference"),
+        ("split_number", lambda s: int("x"), "('1234567'; with '1234567'), it raised"),
+    ],
+)
+def test_rubbish_about_texts_gets_a_sentence(capsys, name, rubbish, words):
+    assert words in verdict(capsys, name, rubbish)

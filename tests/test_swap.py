@@ -15,6 +15,8 @@ from llmath.generate import generate
 from llmath.model import Transformer
 from llmath.probe import record
 from llmath.swap import SEATS
+from llmath.tokenizer import Tokenizer
+from llmath.tokenizer.merging import Remembered
 
 LLAMA = ModelConfig(
     vocab_size=50,
@@ -82,15 +84,18 @@ READERS = {
 }
 
 
+IN_A_MODEL = [name for name in SEATS if name != "merge"]
+
+
 def uniform(q, k, mask):
     return mask / mask.sum(-1, keepdim=True) * torch.ones(*q.shape[:2], 1, 1)
 
 
 def test_there_is_a_reader_for_every_seat():
-    assert READERS.keys() == SEATS.keys()
+    assert [*READERS] == IN_A_MODEL
 
 
-@pytest.mark.parametrize("name", SEATS)
+@pytest.mark.parametrize("name", IN_A_MODEL)
 def test_a_right_function_changes_nothing(name):
     model = OTHERS.get(name, MODEL)
     expected = model(IDS)
@@ -101,7 +106,7 @@ def test_a_right_function_changes_nothing(name):
     assert getattr(SEATS[name].module, name) is original
 
 
-@pytest.mark.parametrize("name", SEATS)
+@pytest.mark.parametrize("name", IN_A_MODEL)
 def test_the_model_really_calls_it(name):
     """Its result doubled, or with all but the diagonal hidden, changes the logits."""
 
@@ -197,7 +202,10 @@ def refused(words, **functions):
 
 @pytest.mark.usefixtures("untyped")
 def test_what_cannot_be_swapped():
-    refused("'weights' cannot be swapped; there is embed, .*rope, .*atten", weights=len)
+    refused(
+        "'weights' cannot be swapped; there is merge, embed, .*rope",
+        weights=len,
+    )
     refused("softmax must be a function; got a Tensor", softmax=torch.ones(2))
     refused(r"calls attention_weights\(q, k, mask\);", attention_weights=lambda q, k: q)
     refused(r"calls rope\(x, positions, base=…\)", rope=lambda x, positions: x)
@@ -223,3 +231,108 @@ def test_seats_fit_the_librarys_functions(name):
     parameters = list(inspect.signature(getattr(seat.module, name)).parameters)
     assert list(seat.arguments) == parameters[: len(seat.arguments)]
     assert set(seat.options) <= set(parameters)
+
+
+# merge: in every tokenizer
+
+LOWER = Tokenizer.train("low lower lowest newer wider " * 3, 266)
+TEXT = "lowest lower lowest"
+
+
+def unmerged(ids, ranks, merged):
+    return ids
+
+
+def swept(ids, ranks, merged):
+    """Rank by rank, from left to right: another road to the same ids."""
+    for pair, rank in ranks.items():
+        done = []
+        for i in ids:
+            if done and (done[-1], i) == pair:
+                done[-1] = merged[rank]
+            else:
+                done.append(i)
+        ids = done
+    return ids
+
+
+def test_a_right_merge_changes_nothing():
+    expected = LOWER.encode(TEXT)
+    assert len(expected) < len(TEXT)
+    with using(merge=swept):
+        assert LOWER.encode(TEXT) == expected
+        assert LOWER.merge(LOWER.encode(TEXT)) == LOWER.merge(expected)
+
+
+def test_what_a_tokenizer_remembers_is_not_the_readers():
+    """Neither the old answers inside the block, nor the reader's after it."""
+    single = [i for byte in TEXT.encode() for i in LOWER.encode(chr(byte))]
+    expected = LOWER.encode(TEXT)
+    with using(merge=unmerged):
+        assert LOWER.encode(TEXT) == single
+        assert LOWER.encode_bytes(TEXT.encode()) == single
+        assert LOWER.merge(single) == single
+        other = Tokenizer.train("low lower lowest newer wider " * 3, 266)
+        assert other.encode(TEXT) == single
+        with using(merge=swept):
+            assert LOWER.encode(TEXT) == expected
+        assert LOWER.encode(TEXT) == single
+    assert LOWER.encode(TEXT) == other.encode(TEXT) == expected
+
+
+def test_memory_works_again_after_the_block_even_after_an_error():
+    with pytest.raises(ZeroDivisionError), using(merge=lambda *tables: 1 / 0):
+        LOWER.encode(TEXT)
+    assert Remembered.__getitem__ is dict.__getitem__
+    calls = []
+    memory = Remembered(lambda piece: calls.append(piece) or [1])
+    assert memory["a"] == memory["a"] == [1]
+    assert calls == ["a"]
+
+
+def test_every_piece_is_asked_of_the_readers_merge():
+    calls = []
+
+    def counted(ids, ranks, merged):
+        calls.append(len(ids))
+        return swept(ids, ranks, merged)
+
+    with using(merge=counted):
+        LOWER.encode(TEXT)
+    assert calls == [6, 6, 7]
+
+
+def test_a_merge_that_is_not_called_is_a_warning():
+    with pytest.warns(UserWarning, match="never called: merge"), using(merge=swept):
+        pass
+
+
+@pytest.mark.usefixtures("untyped")
+def test_a_merge_that_does_not_fit():
+    refused(r"calls merge\(ids, ranks, merged\);", merge=lambda ids, ranks: ids)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda *x: None, "merge returned None; the tokenizer needs a row of ids"),
+        (lambda *x: ["a"], "returned .'a'.; the tokenizer needs"),
+        (lambda *x: [], "returned 0 ids for 6"),
+        (lambda ids, *x: ids + ids, "returned 12 ids for 6"),
+    ],
+    ids=["nothing", "letters", "empty", "twice"],
+)
+def test_a_wrong_answer_stops_the_tokenizer(wrong, words):
+    with pytest.raises(ValueError, match=words), using(merge=wrong):
+        LOWER.encode(TEXT)
+
+
+def test_a_merge_cannot_change_the_tables():
+    def greedy(ids, ranks, merged):
+        ids.clear()
+        ranks[0, 0] = 0
+
+    expected = LOWER.encode(TEXT)
+    with pytest.raises(TypeError, match="assignment"), using(merge=greedy):
+        LOWER.encode(TEXT)
+    assert LOWER.encode(TEXT) == expected

@@ -15,9 +15,10 @@ from pathlib import Path
 
 from steps import BUILD, ROOT, Problem, Progress, main, run_logged, venv_python
 
-SOURCES = ("_config.yml", "_toc.yml", "*.md", "*.bib", "requirements*.txt",
-           "package-lock.json", "chapters/**/*", "course/**/*", "results/**/*",
-           "lib/**/*", "_ext/**/*", "assets/**/*", "tests/**/*.py")  # fmt: skip
+SOURCES = ("_config.yml", "_toc.yml", "_needs.yml", "*.md", "*.bib",
+           "requirements*.txt", "package-lock.json", "chapters/**/*",
+           "course/**/*", "results/**/*", "lib/**/*", "_ext/**/*", "assets/**/*",
+           "tests/**/*.py")  # fmt: skip
 STAMP = BUILD / "built"
 RUN = "import sys; from jupyter_book.cli.main import main; sys.exit(main())"
 MILESTONE = re.compile(r"(reading sources|writing output)\.\.\. \[ *(\d+%)\] (\S*)")

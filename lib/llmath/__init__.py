@@ -29,6 +29,6 @@ reference/      the same formulas in plain NumPy float64
 swap.py         a reader's function → a place in the running model
 train/          text → a trained model: the loop
 mistakes/       exercise → the right answer, and the usual wrong ones
-exercise.py     a reader's function → a verdict
+exercise/       a reader's function → a verdict
 viz/            arrays → figures
 """

@@ -2,12 +2,15 @@
 
 >>> with using(attention_weights=mine):          # every model now calls the reader's
 ...     model(ids)
+>>> with using(merge=mine):                      # and so does every tokenizer
+...     tokenizer.encode(text)
 """
 
 import inspect
+import operator
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple
@@ -16,6 +19,7 @@ import torch
 from torch import Tensor
 
 from llmath import attention, embedding, mlp, norm, rope
+from llmath.tokenizer import merging
 
 Function = Callable[..., Any]
 
@@ -23,13 +27,14 @@ Function = Callable[..., Any]
 class Seat(NamedTuple):
     """A function of the model that can be swapped, and how the model calls it.
 
-    `answer` gives the shape and the dtype that must come back, from the arguments.
+    `answer` gives the shape and the dtype that must come back, from the arguments;
+    without it (None) the function is the tokenizer's, and ids must come back.
     """
 
     module: ModuleType
     arguments: tuple[str, ...]
     options: tuple[str, ...]
-    answer: Callable[..., tuple[tuple[int, ...], torch.dtype]]
+    answer: Callable[..., tuple[tuple[int, ...], torch.dtype]] | None
 
 
 def _like_first(x: Tensor, *others: Any) -> tuple[tuple[int, ...], torch.dtype]:
@@ -54,6 +59,7 @@ def _waves(positions: Tensor, d_model: int) -> tuple[tuple[int, ...], torch.dtyp
 
 SEATS = MappingProxyType(
     {
+        "merge": Seat(merging, ("ids", "ranks", "merged"), (), None),
         "embed": Seat(embedding, ("ids", "table"), (), _rows),
         "learned_positions": Seat(embedding, ("positions", "table"), (), _rows),
         "sinusoidal_positions": Seat(embedding, ("positions", "d_model"), (), _waves),
@@ -81,12 +87,15 @@ def using(**functions: Function) -> Iterator[None]:
     for each query head. After the block, come what may, the library's own are back.
     """
     calls = dict.fromkeys(functions, 0)
-    places: list[tuple[ModuleType, str, Function, Function]] = []
+    places: list[tuple[ModuleType | type, str, Function, Function]] = []
     for name, fn in functions.items():
         seat = _seat(name, fn)
         original = getattr(seat.module, name)
-        substitute = _substitute(name, fn, seat, calls)
+        make = _substitute if seat.answer else _substitute_merge
+        substitute = make(name, fn, seat, calls)
         places += [(m, name, original, substitute) for m in _users(name, original)]
+    if "merge" in functions:
+        places.append(_forgetting())
     try:
         for module, name, _, substitute in places:
             setattr(module, name, substitute)
@@ -97,9 +106,22 @@ def using(**functions: Function) -> Iterator[None]:
     if unused := [name for name, n in calls.items() if not n]:
         warnings.warn(
             f"swapped in but never called: {', '.join(unused)}. Did a model run inside "
-            f'the block? impl="sdpa" passes by the explicit formulas.',
+            f'the block (impl="sdpa" passes by the explicit formulas), or a tokenizer '
+            f"encode?",
             stacklevel=3,
         )
+
+
+def _forgetting() -> tuple[type, str, Function, Function]:
+    """No tokenizer looks up what it worked out before, or keeps what it works out now:
+    answers of the library's merge and of the reader's never mix.
+    """
+    memory = merging.Remembered
+
+    def work_out(self: merging.Remembered, piece: str) -> list[int]:
+        return self._encode(piece)
+
+    return memory, "__getitem__", memory.__getitem__, work_out
 
 
 def _users(name: str, original: Function) -> list[ModuleType]:
@@ -128,6 +150,30 @@ def _seat(name: str, fn: Function) -> Seat:
             f"your function does not fit: {error}"
         ) from error
     return seat
+
+
+def _substitute_merge(
+    name: str, fn: Function, seat: Seat, calls: dict[str, int]
+) -> Function:
+    """Calls the reader's merge, with ranks that it cannot change; wants ids back."""
+
+    def called(ids: Sequence[int], ranks: Mapping, merged: Sequence[int]) -> list[int]:
+        calls[name] += 1
+        result = fn(list(ids), MappingProxyType(ranks), merged)
+        try:
+            row = [operator.index(i) for i in result]
+        except TypeError as error:
+            raise ValueError(
+                f"{name} returned {result!r:.40}; the tokenizer needs a row of ids"
+            ) from error
+        if not bool(ids) <= len(row) <= len(ids):
+            raise ValueError(
+                f"{name} returned {len(row)} ids for {len(ids)}; merging leaves at "
+                f"least one and makes none more"
+            )
+        return row
+
+    return called
 
 
 def _substitute(name: str, fn: Function, seat: Seat, calls: dict[str, int]) -> Function:

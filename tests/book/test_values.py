@@ -13,12 +13,18 @@ import pytest
 import torch
 from playwright.sync_api import Locator
 
+import compared_counts
 from compared import choose_mask, compare_lab, compare_playground, press
+from compared_tokens import compare_tokens, compare_trainer
+from geometry import compare_angles, compare_rotor
 from llmath import interpret
-from llmath.pretrained import load
+from llmath.data import parallel_sentences, shakespeare
+from llmath.pretrained import load, tokenizer
 from llmath.probe import record
-from llmath.viz import MaskPlayground
-from pages import figures_of, name
+from llmath.tokenizer import Tokenizer
+from llmath.train.corpora import byte_tokenizer, cut
+from llmath.viz import MaskPlayground, RopeRotor
+from pages import SITE, figures_of, name
 from visits import Visit
 
 SHOWN = 1e-4  # the explorer says four decimals
@@ -146,6 +152,98 @@ def test_laboratory_shows_what_the_library_measures(page, place, open_page):
             compare_lab(figure, chosen, heads=grid["heads"], seed=grid["seed"])
 
 
+ANGLES = (  # dimension, kind, hundredths
+    (3, "sphere", 50), (64, "signs", 30), (768, "gaussian", 20), (4096, "sphere", 5),
+)  # fmt: skip
+
+
+@on_every("angle_lab")
+def test_angles_are_as_scipy_has_them(page, place, open_page):
+    with open_page(page) as visit:
+        figure = visit.figure(place)
+        seed = state(visit, place)["seed"]
+        for chosen in ANGLES:
+            compare_angles(figure, *chosen, seed=seed)
+
+
+ROTATIONS = (  # m, n, pair
+    (40, 32, 2), (200, 10, 0), (3, 90, 5),
+)  # fmt: skip
+
+
+@on_every("rope_rotor")
+def test_rotor_turns_as_the_library_does(page, place, open_page):
+    with open_page(page) as visit:
+        figure, given = visit.figure(place), state(visit, place)
+        vectors = {one["name"]: (one["q"], one["k"]) for one in given["given"]}
+        own = RopeRotor(
+            vectors, width=given["width"], base=given["base"], context=given["context"]
+        )
+        for m, n, pair in ROTATIONS:
+            for which in range(len(vectors)):
+                compare_rotor(
+                    figure, own, m, n, given["width"], given["base"], which, pair
+                )
+
+
+@on_every("vectors_learning")
+def test_words_have_the_neighbours_of_their_cosines(page, place, open_page):
+    """At the start, in the middle and at the end, from what the page was given."""
+    with open_page(page) as visit:
+        figure, given = visit.figure(place), state(visit, place)
+        words, frames = given["words"], len(given["steps"])
+        flat = np.frombuffer(base64.b64decode(given["cosines"]["$b64"]), "<i2") / 32767
+        cosines = np.zeros((frames, len(words), len(words)))
+        cosines[:, *np.tril_indices(len(words), -1)] = flat.reshape(frames, -1)
+        for frame in {0, frames // 2, frames - 1}:
+            figure.locator("input[type=range]").fill(str(frame))
+            for word in (0, len(words) - 1):
+                figure.locator("select").select_option(str(word))
+                row = cosines[frame, word] + cosines[frame, :, word]
+                near = [i for i in np.argsort(-row, kind="stable") if i != word][:6]
+                rows = figure.locator("tbody tr").evaluate_all(
+                    "all => all.map(r => [r.cells[0].innerText, r.cells[2].innerText])"
+                )
+                assert [name for name, _ in rows] == [words[i] for i in near]
+                told = [float(c.replace("−", "-")) for _, c in rows]
+                np.testing.assert_allclose(told, row[near], atol=SHOWN)
+
+
+def table_of(given: dict) -> tuple[list[str], np.ndarray]:
+    """The words of an explorer and their directions, from the script that it loads."""
+    text = (SITE / "_static" / "live" / given["table"]["path"]).read_text("utf8")
+    table = json.loads(text[text.index("] = ") + 4 :].rstrip().rstrip(";"))
+    words = table["words"].split("\n")
+    rows = np.frombuffer(base64.b64decode(table["vectors"]), np.int8)
+    rows = rows.reshape(len(words), -1).astype(float)
+    return words, rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+@on_every("embedding_explorer")
+def test_explorer_finds_the_nearest_words(page, place, open_page):
+    """Of some words, to the three decimals that are shown."""
+    with open_page(page) as visit:
+        figure, given = visit.figure(place), state(visit, place)
+        words, units = table_of(given)
+        for i in range(0, len(words), max(len(words) // 12, 1)):
+            box = figure.locator("input").first
+            box.fill(words[i])
+            box.press("Enter")
+            figure.locator("caption", has_text=f"to “{words[i]}”").wait_for()
+            cosines = units @ units[i]
+            near = [j for j in np.argsort(-cosines, kind="stable") if j != i][:10]
+            rows = (
+                figure.locator("table")
+                .first.locator("tbody tr")
+                .evaluate_all(
+                    "all => all.map(r => [r.cells[0].innerText, r.cells[2].innerText])"
+                )
+            )
+            assert [name for name, _ in rows] == [words[j] for j in near]
+            told = [float(c.replace("−", "-")) for _, c in rows]
+            np.testing.assert_allclose(told, cosines[near], atol=5e-4 + 1e-9)
+
+
 MASKS = (
     {}, {"positions": True}, {"mask": "none"}, {"mask": "none", "positions": True},
     {"mask": "window", "window": 3}, {"mask": "prefix", "prefix": 4, "positions": True},
@@ -167,6 +265,34 @@ def test_playground_shows_what_the_library_computes(page, place, open_page):
             for name in ("Reverse", "Shuffle"):
                 press(figure, name)
                 compare_playground(figure, own, **chosen)
+
+
+@on_every("bpe_trainer")
+def test_trainer_learns_what_the_library_learns(page, place, open_page):
+    """From the text that the page gave it, and from one that a reader types."""
+    with open_page(page) as visit:
+        figure = visit.figure(place)
+        given = state(visit, place)
+        own = "a reader’s own: the theme, the thesis, the then\n"
+        for text, last in ((given["text"], given["n_merges"]), (own, 6)):
+            for step in (0, 1, last // 2, last):
+                for pieces in (True, False):
+                    compare_trainer(figure, text, step, pieces=pieces)
+
+
+READERS = ("The cat sat", "<|endoftext|> 127 + 677 déjà\n\n  🙂 नमस्ते")
+
+
+@on_every("tokenizer_playground")
+def test_playground_encodes_as_the_library_does(page, place, open_page):
+    """The site's own tables, for the page's text and for others."""
+    with open_page(page) as visit:
+        figure = visit.figure(place)
+        given = state(visit, place)
+        for name in given["tables"]:
+            for text in (given["text"], *READERS):
+                for special in (True, False):
+                    compare_tokens(figure, name, text, special=special)
 
 
 @on_every("frames")
@@ -401,3 +527,60 @@ def test_online_softmax_says_what_the_model_computes(page, place, open_page, shi
             )
         np.testing.assert_allclose(found[:, 2], known["weights"], atol=SHOWN)
         np.testing.assert_allclose(entries, known["output"][: len(entries)], atol=SHOWN)
+
+
+@cache
+def known_tokenizer(name: str) -> Tokenizer:
+    """By what the comparison of languages calls it."""
+    if name == "UTF-8 bytes":
+        return byte_tokenizer()
+    if name in ("GPT-2", "SmolLM2"):
+        return tokenizer({"GPT-2": "gpt2", "SmolLM2": "smollm2-135m"}[name])
+    assert name == "the book’s BPE", name
+    return Tokenizer.train(cut(shakespeare(), 0.1)[0], 1024)
+
+
+@on_every("language_comparison")
+def test_languages_are_counted_by_the_tokenizers(page, place, open_page):
+    """Every language; of each tokenizer some sentences, one of them cut as well."""
+    with open_page(page) as visit:
+        figure, given = visit.figure(place), state(visit, place)
+        sentences = dict(zip(given["languages"], given["sentences"], strict=True))
+        assert sentences == parallel_sentences()
+        for index, called in enumerate(given["names"]):
+            known = known_tokenizer(called)
+            compared_counts.choose(figure, tokenizer=index, language=1 + 2 * index)
+            for chosen in (0, 7):
+                compared_counts.compare_languages(figure, known, sentences, chosen)
+            text = given["sentences"][1 + 2 * index][7]
+            view = figure.locator(".lang-chips").nth(1)
+            compared_counts.compare_chips(view, known, text)
+
+
+def counts_in(packed: str) -> list[int]:
+    """The counts of a source, the greatest first, from what the page holds of it."""
+    numbers, value, unit = [], 0, 1
+    for byte in base64.b64decode(packed):
+        value, unit = value + (byte & 127) * unit, unit * 128
+        if byte < 128:
+            numbers.append(value)
+            value, unit = 0, 1
+    found, count = [], 2 * numbers[0]
+    for down, times in zip(numbers[::2], numbers[1::2], strict=True):
+        count -= down
+        found += [count] * times
+    return found
+
+
+@on_every("zipf_explorer")
+def test_laws_are_judged_as_the_library_judges(page, place, open_page):
+    with open_page(page) as visit:
+        figure, given = visit.figure(place), state(visit, place)
+        for index, source in enumerate(given["sources"]):
+            counts = counts_in(source["counts"]["$b64"])
+            assert sum(counts) == source["sizes"][-1]
+            for alpha, offset in ((1.2, 0), (0.8, 12)):
+                compared_counts.choose_law(figure, index, alpha, offset)
+                compared_counts.compare_law(figure, counts, alpha, offset)
+                if offset == 0:
+                    compared_counts.compare_growth(figure, counts, alpha)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from llmath.viz import live
+import pytest
+
+from llmath.viz import live, tokenizer_tables
+from llmath.viz.embedding_explorer import TABLES
 
 PAGE = """<!doctype html><html lang="en" data-theme="{theme}"><head>
 <meta charset="utf-8"><title>Figures</title>
@@ -30,17 +32,13 @@ body {{ font: 16px/1.6 system-ui, "Liberation Sans", sans-serif; margin: 0 auto;
 
 
 @contextmanager
-def static_build() -> Iterator[None]:
-    """As in a kernel that the site's build has started."""
-    before = os.environ.get("BOOK_STATIC")
-    os.environ["BOOK_STATIC"] = "1"
-    try:
+def static_build(tables: Path | None = None) -> Iterator[None]:
+    """As in a kernel that the site's build has started, which collects `tables`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BOOK_STATIC", "1")
+        if tables is not None:
+            patch.setenv(TABLES, str(tables))
         yield
-    finally:
-        if before is None:
-            del os.environ["BOOK_STATIC"]
-        else:
-            os.environ["BOOK_STATIC"] = before
 
 
 def html_of(figure: object) -> str:
@@ -59,8 +57,10 @@ def write_page(
         (assets / f"{module}.js").write_text(live.classic(module), "utf8")
     (assets / "host.js").write_text(live.host({}), "utf8")
     (assets / "live.css").write_text(live.stylesheet(), "utf8")
-    with static_build():
+    with static_build(assets / "tables"):
         figures = "\n".join(html_of(make()) for make in makers)
+    if 'data-live="tokenizer_playground"' in figures:
+        tokenizer_tables.write(assets)
     page = folder / "index.html"
     page.write_text(PAGE.format(theme=theme, figures=figures), "utf8")
     return page

@@ -3,10 +3,11 @@
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-Function = Callable[..., np.ndarray | tuple[np.ndarray, ...]]
+Function = Callable[..., Any]
 Slips = Mapping[str | None, Function]  # what went wrong (None: nothing) → a step
 
 
@@ -16,7 +17,8 @@ class Exercise:
 
     The last of them, as many as there are `options`, are numbers handed over by name.
     A function with several results names them in `outputs`; `right` and the variants
-    then return a tuple of as many arrays.
+    then return a tuple of as many arrays. A `plain` exercise is about rows, tables,
+    bytes and numbers of Python instead of arrays.
     """
 
     call: str
@@ -25,10 +27,15 @@ class Exercise:
     variants: Callable[[], Iterator[tuple[list[str], Function]]]
     options: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
+    plain: bool = False
 
-    def expected(self, title: str) -> tuple[np.ndarray, ...]:
+    def expected(self, title: str) -> tuple[Any, ...]:
         """The right results for a case: one for each output, or the only one."""
-        return parts(self.right(*self.cases[title]))
+        return self.results(self.right(*self.cases[title]))
+
+    def results(self, returned: Any) -> tuple[Any, ...]:
+        """What a formula returned, as one result for each output, or the only one."""
+        return (returned,) if self.plain else parts(returned)
 
 
 def parts(results: np.ndarray | tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:

@@ -8,7 +8,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 def merge(
     ids: Sequence[int], ranks: Mapping[tuple[int, int], int], merged: Sequence[int]
 ) -> list[int]:
-    """Merge neighbours while a merge applies: lowest rank first, then leftmost.
+    """i* = argmin rank(x_i, x_{i+1}), the leftmost; x_{i*} x_{i*+1} merge; again
+
+    {eq:merge-rank}; Sennrich et al. 2016. It ends when no neighbours have a rank.
 
     `ranks` gives each pair of ids its rank, `merged` each rank its new id. A queue of
     candidates and a chain of living tokens make it O(n log n).

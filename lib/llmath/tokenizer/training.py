@@ -85,7 +85,11 @@ def _check_markers(special: Sequence[str]) -> None:
 def learn_merges(
     words: Mapping[Sequence[int], int], n_merges: int, *, n_symbols: int = 256
 ) -> list[Pair]:
-    """The pairs in the order in which they merge: merge r makes the id n_symbols + r.
+    """(a, b)* = argmax n(a, b), then (a, b)* merges; again   {eq:best-merge}
+
+    with the counts n of {eq:pair-count}; Sennrich et al. 2016, Algorithm 1. Of equal
+    counts the smallest pair wins. What comes back are the pairs in the order in which
+    they merge: merge r makes the id n_symbols + r.
 
     `words` gives words as ids below n_symbols, and how often each occurs. There are
     fewer than `n_merges` if before that every word has become one token.

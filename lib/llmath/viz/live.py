@@ -71,7 +71,8 @@ def sheet(name: str) -> str:
 
 def stylesheet() -> str:
     """All that the figures need: colours, still figures, live ones."""
-    return palette_css() + sheet("still") + sheet("live")
+    sheets = ("still", "live", "tokens", "geometry")
+    return palette_css() + "".join(map(sheet, sheets))
 
 
 def host(versions: dict[str, str]) -> str:
