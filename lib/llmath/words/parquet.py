@@ -61,7 +61,10 @@ def varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def struct(data: bytes, at: int) -> tuple[dict[int, Any], int]:
-    """Thrift's compact protocol: the fields of a page's header by number."""
+    """Thrift's compact protocol: the fields of a page's header by number.
+
+    Kinds of fields that no such header has raise a ValueError.
+    """
     fields: dict[int, Any] = {}
     number = 0
     while kind := data[at]:
@@ -85,7 +88,11 @@ def struct(data: bytes, at: int) -> tuple[dict[int, Any], int]:
 
 
 def snappy(data: bytes) -> bytes:
-    """Snappy's raw format: literals, and copies of what has been written before."""
+    """Snappy's raw format: literals, and copies of what has been written before.
+
+    A copy from before the beginning, and another length than promised, raise a
+    ValueError.
+    """
     size, at = varint(data, 0)
     out = bytearray()
     while at < len(data):
