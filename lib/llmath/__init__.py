@@ -21,6 +21,7 @@ optim/          gradient → update
 schedule.py     step → learning rate
 checkpoint/     weights, optimizer, chance and data position ↔ disk
 pretrained/     file → (model, tokenizer)
+words/          word → vector: published ones, and what people say of words
 sampling.py     logits → chances → the next id
 generate.py     logits → next id → text, one token at a time
 scaling/        ledgers: what a model holds, computes and keeps, counted part by part
