@@ -61,7 +61,8 @@ def source_html(fn: Callable | type) -> str:
     name = html.escape(fn.__qualname__)
     if count > LONG:
         # The link stays outside: a summary is itself something to press.
-        listing = f"<details><summary>{name}, {count} lines</summary>{listing}</details>"
+        head = f"<summary>{name}, {count} lines</summary>"
+        listing = f"<details>{head}{listing}</details>"
     return f'<div class="viz viz-source">{listing}<p>{where(file, first)}</p></div>'
 
 
