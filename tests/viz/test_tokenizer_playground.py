@@ -170,13 +170,14 @@ figure.render({{ model, el: document.querySelector("main") }});
 """
 
 
-def test_with_a_kernel_the_table_comes_as_a_message(open_page, alone):
+def test_with_a_kernel_the_table_comes_as_a_message(open_page, tmp_path):
     """The messages are those that the Python half hears and sends."""
-    page = open_page(to=alone, asleep=True)
+    empty = tmp_path / "empty.html"
+    empty.write_text('<meta charset="utf-8"><main></main>', "utf-8")
+    page = open_page(to=empty.as_uri(), asleep=True)
     figure, answers = TokenizerPlayground(), []
     figure.send = answers.append
     body = live.EXPORT.sub("const figure = ", live.bundle("tokenizer_playground"))
-    page.evaluate("document.querySelector('main').replaceChildren()")
     page.evaluate(
         f"(() => {{{body}{KERNEL.format(state=json.dumps(figure.state()))}}})()"
     )
