@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 from playwright.sync_api import Locator
 
@@ -67,7 +68,10 @@ def compare_tokens(figure: Locator, name: str, text: str, *, special: bool) -> N
     ids = tokenizer.encode(text, special=special)
     told = f"Tokens of {tokenizer_tables.TITLES[name]}"
     figure.locator(f'[role=toolbar][aria-label="{told}"]').wait_for()
-    found = titles(figure, ".tok-row button")
+    found, until = titles(figure, ".tok-row button"), time.monotonic() + 5
+    while [i for i, _ in found] != ids and time.monotonic() < until:
+        time.sleep(0.05)  # the table has come; the text is drawn a moment later
+        found = titles(figure, ".tok-row button")
     assert [i for i, _ in found] == ids
     assert [data for _, data in found] == [tokenizer.decode_bytes([i]) for i in ids]
     words = figure.locator(".tok-words").inner_text().replace("\xa0", " ")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import traitlets
 
@@ -11,9 +9,8 @@ import static_page
 from compared_tokens import compare_trainer
 from llmath.tokenizer import Tokenizer
 from llmath.viz import BPETrainer
+from whole_figure import check_controls, check_page
 
-ROOT = Path(__file__).resolve().parents[2]
-DRIVE = (ROOT / "tests" / "book" / "drive.js").read_text("utf8")
 TEXT = "low lower lowest, new newer newest\nthe cat saw the dog, the dog the cat\n"
 TEXTS = (TEXT, "aaaa aaa", "🙂🙂 é é日本", "x  y\t\tz  \n\n don't can't")
 
@@ -87,15 +84,8 @@ def test_what_cannot_be_learnt_from_is_said(trainer):
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390)])
 def test_every_control_moves_it(open_page, alone, theme, width):
     page = open_page(to=alone, theme=theme, width=width)
-    report = page.locator("[data-live]").evaluate(DRIVE)
-    assert report["moved"] > 8
-    assert (report["dead"], report["excused"]) == ([], [])
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.add_script_tag(path=ROOT / "node_modules" / "axe-core" / "axe.min.js")
-    found = page.evaluate(
-        "axe.run('main', { preload: false }).then((r) => r.violations)"
-    )
-    assert [(v["id"], [n["html"] for n in v["nodes"]][:3]) for v in found] == []
+    check_controls(page.locator("[data-live]"), 9)
+    check_page(page, width)
 
 
 def test_shown_is_what_a_tokenizer_of_that_text_has():

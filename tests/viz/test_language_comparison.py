@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -13,9 +11,8 @@ from llmath.data import parallel_sentences
 from llmath.tokenizer import Tokenizer, byte_alphabet
 from llmath.viz import LanguageComparison
 from llmath.viz.language_comparison import compare, token_lengths
+from whole_figure import check_controls, check_page
 
-ROOT = Path(__file__).resolve().parents[2]
-DRIVE = (ROOT / "tests" / "book" / "drive.js").read_text("utf8")
 SENTENCES = parallel_sentences()
 LANGUAGES = list(SENTENCES)
 TEXT = " ".join(SENTENCES["English"] + SENTENCES["Russian"] + SENTENCES["Arabic"])
@@ -127,12 +124,5 @@ def test_by_keyboard_mouse_and_address(open_page, alone):
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390)])
 def test_it_fits_is_named_and_every_control_moves_it(open_page, alone, theme, width):
     page = open_page(to=alone, theme=theme, width=width)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.add_script_tag(path=ROOT / "node_modules" / "axe-core" / "axe.min.js")
-    found = page.evaluate(
-        "axe.run('main', { preload: false }).then((r) => r.violations)"
-    )
-    assert [(v["id"], [n["html"] for n in v["nodes"]][:3]) for v in found] == []
-    report = page.locator("#languages").evaluate(DRIVE)
-    assert report["moved"] > 20
-    assert (report["dead"], report["excused"]) == ([], [])
+    check_page(page, width)
+    check_controls(page.locator("#languages"), 21)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
 from llmath.viz import style
+from whole_figure import check_controls, check_page
 
-ROOT = Path(__file__).resolve().parents[2]
-DRIVE = (ROOT / "tests" / "book" / "drive.js").read_text("utf8")
 PALETTE = style.SERIES["blue"]
 everywhere = pytest.mark.parametrize(
     ("theme", "width"),
@@ -21,21 +19,14 @@ everywhere = pytest.mark.parametrize(
 @everywhere
 def test_nothing_overflows_and_everything_has_a_name(open_page, theme, width):
     page = open_page(theme=theme, width=width)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.add_script_tag(path=ROOT / "node_modules" / "axe-core" / "axe.min.js")
-    found = page.evaluate(
-        "axe.run('main', { preload: false }).then((r) => r.violations)"
-    )
-    assert [(v["id"], [n["html"] for n in v["nodes"]][:3]) for v in found] == []
+    check_page(page, width)
 
 
 @pytest.mark.parametrize("kind", ["online_softmax", "head_roles"])
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390)])
 def test_every_control_moves_it(open_page, kind, theme, width):
     figure = open_page(theme=theme, width=width).locator(f"[data-live={kind}]")
-    report = figure.evaluate(DRIVE)
-    assert report["moved"] > 10
-    assert (report["dead"], report["excused"]) == ([], [])
+    check_controls(figure, 11)
 
 
 def test_frames_by_keyboard(open_page):

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 import static_page
 from llmath.viz import AngleLab, EmbeddingExplorer, RopeRotor, VectorsLearning
 from llmath.viz.angle_lab import DIMENSIONS
+from whole_figure import check_controls, check_page
 
-ROOT = Path(__file__).resolve().parents[2]
-DRIVE = (ROOT / "tests" / "book" / "drive.js").read_text("utf8")
 WORDS = ["man", "king", "woman", "queen", "cat", "dog", *map(str, range(20))]
 VECTORS = np.random.default_rng(1).normal(size=(4, len(WORDS), 5))
 TIMES = {"steps": [0, 1, 2, 3], "losses": [4.0, 3.0, 2.5, 2.25]}
@@ -41,15 +38,8 @@ def test_every_control_moves_it(open_page, pages, name, theme, width):
     motion = "no-preference" if width > 600 else "reduce"
     page = open_page(to=pages[name], theme=theme, width=width, motion=motion)
     figure = page.locator("[data-live]")
-    report = figure.evaluate(DRIVE)
-    assert report["moved"] >= 4
-    assert (report["dead"], report["excused"]) == ([], [])
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.add_script_tag(path=ROOT / "node_modules" / "axe-core" / "axe.min.js")
-    found = page.evaluate(
-        "axe.run('main', { preload: false }).then((r) => r.violations)"
-    )
-    assert [(v["id"], [n["html"] for n in v["nodes"]][:3]) for v in found] == []
+    check_controls(figure, 4)
+    check_page(page, width)
 
 
 @pytest.mark.parametrize("name", MAKERS)

@@ -6,7 +6,6 @@ import gzip
 import itertools
 import re
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,9 +27,7 @@ from llmath.viz.zipf_explorer import (
     ranks_to_read,
     sizes,
 )
-
-ROOT = Path(__file__).resolve().parents[2]
-DRIVE = (ROOT / "tests" / "book" / "drive.js").read_text("utf8")
+from whole_figure import check_controls, check_page
 
 
 def drawn(alpha: float, offset: float, types: int, n: int, seed: int) -> list[str]:
@@ -239,12 +236,5 @@ def test_an_address_sets_it(open_page, alone):
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390)])
 def test_it_fits_is_named_and_every_control_moves_it(open_page, alone, theme, width):
     page = open_page(to=alone, theme=theme, width=width)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.add_script_tag(path=ROOT / "node_modules" / "axe-core" / "axe.min.js")
-    found = page.evaluate(
-        "axe.run('main', { preload: false }).then((r) => r.violations)"
-    )
-    assert [(v["id"], [n["html"] for n in v["nodes"]][:3]) for v in found] == []
-    report = page.locator("#zipf").evaluate(DRIVE)
-    assert report["moved"] > 10
-    assert (report["dead"], report["excused"]) == ([], [])
+    check_page(page, width)
+    check_controls(page.locator("#zipf"), 11)

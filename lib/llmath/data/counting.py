@@ -9,7 +9,7 @@ from jaxtyping import Float, Integer, Real
 
 from llmath.border import described, number
 
-Counts = Collection[int] | Integer[np.ndarray, " m"]
+Counts = Collection[int] | Integer[np.ndarray, " types"]
 
 _NORMAL = 1.959963984540054  # of a normal number, 95 % lie within as many deviations
 _STEEPEST = 20  # an exponent with which rank 2 comes once in a million tokens
@@ -73,7 +73,7 @@ def zipf_fit(counts: Counts) -> ZipfFit:
 
 
 def expected_types(
-    counts: Counts, sizes: Sequence[int] | Integer[np.ndarray, " n"]
+    counts: Counts, sizes: Sequence[int] | Integer[np.ndarray, " sizes"]
 ) -> np.ndarray:
     """𝔼 m(n) = Σ_w (1 − C(T − c_w, n) / C(T, n))   {eq:expected-types}
 
@@ -104,7 +104,7 @@ def expected_types(
 
 
 def heaps_types(
-    alpha: float, sizes: Sequence[int | float] | Real[np.ndarray, " n"]
+    alpha: float, sizes: Sequence[int | float] | Real[np.ndarray, " sizes"]
 ) -> np.ndarray:
     """m(n) ≈ Γ(1 − β) (n / ζ(α))^β,   β = 1/α   {eq:heaps}; after Karlin 1967
 
@@ -126,7 +126,7 @@ def heaps_types(
     return math.gamma(1 - 1 / alpha) * (n / _zeta(alpha)) ** (1 / alpha)
 
 
-def _log_factorial(n: Integer[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+def _log_factorial(n: Integer[np.ndarray, " types"]) -> Float[np.ndarray, " types"]:
     return np.array([math.lgamma(i + 1) for i in n.tolist()], float)
 
 
@@ -140,7 +140,7 @@ def _zeta(alpha: float) -> float:
     return math.fsum([*(k**-alpha for k in range(1, M)), rest])
 
 
-def _counted(counts: Counts) -> Integer[np.ndarray, " n"]:
+def _counted(counts: Counts) -> Integer[np.ndarray, " types"]:
     c = np.asarray(list(counts))
     if c.ndim != 1 or len(c) == 0 or not np.issubdtype(c.dtype, np.integer):
         raise ValueError(f"counts is one row of whole numbers, got {counts!r:.60}")

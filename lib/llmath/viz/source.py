@@ -60,11 +60,10 @@ def source_html(fn: Callable | type) -> str:
     listing = f'<div class="highlight"><pre tabindex="0">{code}</pre></div>'
     name = html.escape(fn.__qualname__)
     if count > LONG:
-        head = f"<summary>{name}, {count} lines of {where(file, first)}</summary>"
-        inside = f"<details>{head}{listing}</details>"
-    else:
-        inside = f"{listing}<p>{where(file, first)}</p>"
-    return f'<div class="viz viz-source">{inside}</div>'
+        # The link stays outside: a summary is itself something to press.
+        head = f"<summary>{name}, {count} lines</summary>"
+        listing = f"<details>{head}{listing}</details>"
+    return f'<div class="viz viz-source">{listing}<p>{where(file, first)}</p></div>'
 
 
 def show_source(fn: Callable | type) -> None:
