@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 SITE = Path(__file__).resolve().parents[2] / "_build" / "html"
-THEMES, WIDTHS = ("light", "dark"), (1280, 390)
+VISITS = [("light", 1280), ("dark", 390)]  # theme and width
 
 
 def pages() -> list[str]:

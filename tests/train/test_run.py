@@ -227,6 +227,9 @@ def test_rates_are_positive(lr):
         ({"optimizer": "lion"}, "optimizer='lion' is not built; there is sgd"),
         ({"accumulate": 13}, "batch_size=12 windows .* accumulate=13 parts"),
         ({"weight_decay": -1.0}, "weight_decay is 0 or more, not -1"),
+        ({"temperature": 1e-40}, "temperature is 0, which .* or 1e-06 and more, not"),
+        ({"temperature": -1.0}, "temperature is 0, which .*, not -1.0"),
+        ({"temperature": float("nan")}, "temperature is 0, which .*, not nan"),
         ({"clip": 0.0}, "clip should be positive"),
         ({"dtype": "float8"}, "no floating-point type 'float8'"),
         ({"keep_steps": (-1,)}, "keep_steps should be a whole number"),
@@ -259,6 +262,14 @@ def test_rates_are_positive(lr):
 def test_settings_that_cannot_be(change, message):
     with pytest.raises(ValueError, match=message):
         preset("baseline", **change)
+
+
+def test_samples_need_room(small):
+    """A context of one token is one to learn bigrams with, and none to write in."""
+    single = replace(small.model, context_length=1)
+    with pytest.raises(ValueError, match="context_length of 1 leaves samples no room"):
+        replace(small, model=single, sample_tokens=4)
+    assert replace(small, model=single, sample_tokens=0).model.context_length == 1
 
 
 def test_a_device_that_is_not_there(small, tmp_path):

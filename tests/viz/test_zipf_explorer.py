@@ -193,7 +193,8 @@ def test_every_rank_says_its_token(open_page, alone, source):
         slider.fill(str(i))
         said = figure.locator(".zipf-reading").inner_text()
         token = order[rank - 1][0].replace(" ", "·").replace("\n", "↵")
-        assert said.startswith(f"Rank {rank:,}: “{token}”, {counts[rank - 1]:,} times")
+        times = "1 time" if counts[rank - 1] == 1 else f"{counts[rank - 1]:,} times"
+        assert said.startswith(f"Rank {rank:,}: “{token}”, {times},")
         told = float(re.search(r"law says ([\d.,]+),", said)[1].replace(",", ""))
         assert told == pytest.approx(p[rank - 1], abs=0.051)
 
@@ -204,7 +205,7 @@ def test_lines_stand_where_their_numbers_are(open_page, alone):
     choose_law(figure, 0, 1.4, 0)
     d = figure.locator(".zipf-ranks path.zipf-own").get_attribute("d")
     points = np.array(re.findall(r"([\d.]+) ([\d.]+)", d), float)
-    counts, width, height = COUNTS["steep"], 340 - 46 - 10, 262 - 26 - 38
+    counts, width, height = COUNTS["steep"], 340 - 46 - 16, 262 - 26 - 38
     for (x, y), rank in ((points[0], 1), (points[-1], len(counts))):
         share = counts[rank - 1] / sum(counts)
         assert x == pytest.approx(46 + np.log10(rank) / 4 * width, abs=0.06)

@@ -30,6 +30,7 @@ KNOWN = (
     ("V100", 15.7e12, 125e12),
     ("T4", 8.1e12, 65e12),
 )
+LONG_ENOUGH = 0.005  # seconds of one product
 _HALVES = (torch.bfloat16, torch.float16)
 
 
@@ -89,13 +90,18 @@ def known_peak(name: str) -> tuple[float, float] | None:
 def _measured(device: torch.device, dtype: torch.dtype) -> float:
     """2 n³ operations by the fastest of several products of two (n × n).
 
-    Large enough that the machine is busy with it, and small enough for a moment.
+    n is doubled until a product takes long enough for the machine to be busy with it:
+    a processor is a thousand times slower in float16 than in float32.
     """
-    n = 4096 if device.type != "cpu" else 1024
-    a = torch.full((n, n), 0.5, device=device, dtype=dtype)
-    best = float("inf")
-    for _ in range(8):
-        start = time.perf_counter()
-        (a @ a)[0, 0].item()  # waits until the product is there
-        best = min(best, time.perf_counter() - start)
-    return 2 * n**3 / best
+    for n in (256, 512, 1024, 2048, 4096):
+        a = torch.full((n, n), 0.5, device=device, dtype=dtype)
+        seconds = min(_seconds(a) for _ in range(8))
+        if seconds > LONG_ENOUGH:
+            break
+    return 2 * n**3 / seconds
+
+
+def _seconds(a: torch.Tensor) -> float:
+    start = time.perf_counter()
+    (a @ a)[0, 0].item()  # waits until the product is there
+    return time.perf_counter() - start

@@ -8,6 +8,7 @@ from llmath.border import count, described, number, of_kind, positive
 from llmath.optim.checks import check_numbers
 from llmath.schedule import SCHEDULES
 
+COLDEST = 1e-6  # below it logits of an ordinary size overflow when they are divided
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")  # whether it is there is asked later
 
 
@@ -29,12 +30,27 @@ def check_ranges(config: Any) -> None:
             f"accumulate={c.accumulate} parts"
         )
     SCHEDULES[c.schedule](0, **c.falling)
-    number(weight_decay=c.weight_decay, temperature=c.temperature)
-    for name in ("weight_decay", "temperature"):
-        if not 0 <= getattr(c, name) < math.inf:
-            raise ValueError(f"{name} is 0 or more, not {getattr(c, name)}")
+    number(weight_decay=c.weight_decay)
+    if not 0 <= c.weight_decay < math.inf:
+        raise ValueError(f"weight_decay is 0 or more, not {c.weight_decay}")
+    _check_samples(c)
     _check_rule(c)
     _check_place(c)
+
+
+def _check_samples(c: Any) -> None:
+    """What is written on the way: seen now, not when the first sample is due."""
+    number(temperature=c.temperature)
+    if c.temperature != 0 and not COLDEST <= c.temperature < math.inf:
+        raise ValueError(
+            f"temperature is 0, which takes the likeliest token, or {COLDEST:g} and "
+            f"more, not {c.temperature}"
+        )
+    if c.sample_tokens and c.model.context_length < 2:
+        raise ValueError(
+            f"a context_length of {c.model.context_length} leaves samples no room to "
+            f"write in: choose sample_tokens=0, or a longer context"
+        )
 
 
 def _check_rule(c: Any) -> None:

@@ -139,6 +139,7 @@ function render({ model, el }) {
   }
   /** The pieces of the text, or undefined while the table is on its way. */
   function encoded(name, text, special) {
+    if (text === "") return [];
     if (made.has(name)) return made.get(name).encode(text, special);
     return text === first.text && special ? first.pieces[name] : undefined;
   }

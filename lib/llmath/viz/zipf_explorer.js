@@ -1,6 +1,6 @@
 /* global kit, zipf_law */
 // Rank and frequency, tokens and types of some sources, and a law that a reader moves.
-const BOX = { width: 340, height: 262, left: 46, right: 10, top: 26, bottom: 38 };
+const BOX = { width: 340, height: 262, left: 46, right: 16, top: 26, bottom: 38 };
 const POINTS = 90;                                    // of a drawn law
 const whole = (n) => Math.round(n).toLocaleString("en");
 const tenth = (n) => n.toLocaleString("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
@@ -171,7 +171,7 @@ function render({ model, el }) {
     const { count } = source.runs.find(({ last }) => last >= r);
     const share = count / source.total, p = (r + model.get("offset")) ** -model.get("alpha") / sum;
     rank.show(i, whole(r));
-    reading.textContent = `Rank ${whole(r)}: “${source.labels[i]}”, ${whole(count)} times, `
+    reading.textContent = `Rank ${whole(r)}: “${source.labels[i]}”, ${whole(count)} ${count === 1 ? "time" : "times"}, `
       + `${percent(share)}; the law says ${tenth(p * source.total)}, ${percent(p)}.`;
     zipf.marks.replaceChildren(draw("circle", { cx: zipf.X(r), cy: zipf.Y(share), r: 4.5 }));
   }
