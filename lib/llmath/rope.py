@@ -7,9 +7,9 @@ their positions alone.
 **Which coordinates form a pair.** Here neighbours do, (0, 1), (2, 3), …, as in the
 paper and in GGUF files. Hugging Face's Llama pairs i with i + E/2 instead and stores
 the rows of its projections in the matching order; the two differ by a fixed permutation
-within each head, which leaves every attention score as it was. Mixing them up still
-gives fluent short answers and ruins long texts. `pairs="half-split"` turns vectors that
-come in their order.
+within each head, which leaves every attention score as it was. Mixing them up raises no
+error and costs a model a good part of what it can do; the page on positions measures
+it. `pairs="half-split"` turns vectors that come in their order.
 
 **Beyond the positions of training** the angles of the slow pairs are new to the model.
 Three remedies slow the turning instead: all pairs alike (`slow_evenly`), a larger base
