@@ -24,7 +24,7 @@ class Step:
 START = "text"
 STEPS = (
     Step("split", ("tokenizer",), (1,), to="ids"),
-    Step("look up", ("data", "embedding"), (2,), to="vectors"),
+    Step("look up", ("data", "words", "embedding"), (2,), to="vectors"),
     Step(
         "mix, again and again",
         ("rope", "norm", "cache", "attention", "mlp", "block"),
