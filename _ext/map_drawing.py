@@ -110,7 +110,7 @@ def path_rows(start: str, rows: list[Row], width: int):
     return parts, stations, y
 
 
-def back(start: float, ends: list[float], x: float) -> list[str]:
+def branches(start: float, ends: list[float], x: float) -> list[str]:
     """From one station around the left of the others into each of several."""
     down = f"M20 {start:g}C{x:g} {start:g} {x:g} {start:g} {x:g} {start - 30:g}"
     parts = [f'<path class="back" d="{down}V{min(ends) + 30:g}"/>']
@@ -145,7 +145,7 @@ def path(start: str, rows: list[Row], back: str, alt: str) -> Iterator[str]:
         parts, at, end = path_rows(start, rows, width)
         parts += loop(at["logits"], at["ids"], 10, "next")
         weights = [at[name] for name in ("vectors", "blocks", "logits")]
-        parts += back(at["update"], [weights[0], weights[1], weights[2] + 8], 3)
+        parts += branches(at["update"], [weights[0], weights[1], weights[2] + 8], 3)
         x = RAIL + 6
         parts.append(text(x, at["update"] + 4.5, f"new weights: {back}", "soft"))
         parts.append(text(x, at["logits"] + 4.5, "dashed: the next id", "soft"))
