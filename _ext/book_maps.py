@@ -32,8 +32,9 @@ LIST = re.compile(r"^(\w+)(\.py|/) +\S", re.MULTILINE)
 ALT = {
     "path": "The path from text to an update: text, ids, vectors, blocks, logits, "
     "loss, gradient, update, with the chapter and the files of each step as links. An "
-    "arrow leads from the update back to the weights, a dashed one from the logits to "
-    "the next id. The list below says the same.",
+    "arrow leads from the update back to the weights, on the way to vectors, blocks "
+    "and logits, a dashed one from the logits to the next id. The list below says the "
+    "same.",
     "needs": "The pages of the book below each other, with an arc from each to every "
     "earlier page that it needs. The list below says which section needs which.",
 }

@@ -110,6 +110,16 @@ def path_rows(start: str, rows: list[Row], width: int):
     return parts, stations, y
 
 
+def branches(start: float, ends: list[float], x: float) -> list[str]:
+    """From one station around the left of the others into each of several."""
+    down = f"M20 {start:g}C{x:g} {start:g} {x:g} {start:g} {x:g} {start - 30:g}"
+    parts = [f'<path class="back" d="{down}V{min(ends) + 30:g}"/>']
+    for end in ends:
+        turn = f"M{x:g} {end + 30:g}C{x:g} {end:g} {x:g} {end:g} 14 {end:g}"
+        parts += [f'<path class="back" d="{turn}"/>', tip(20, end, "back", turn=-90)]
+    return parts
+
+
 def loop(start: float, end: float, x: float, kind: str) -> list[str]:
     """From one station around the left of the others to an earlier one."""
     down = f"M20 {start:g}C{x:g} {start:g} {x:g} {start:g} {x:g} {start - 30:g}"
@@ -133,8 +143,9 @@ def path(start: str, rows: list[Row], back: str, alt: str) -> Iterator[str]:
     """The picture for wide pages and for narrow ones, of which one is shown."""
     for width, kind in ((WIDE, "map-wide"), (NARROW, "map-narrow")):
         parts, at, end = path_rows(start, rows, width)
-        parts += loop(at["update"], at["vectors"], 3, "back")
         parts += loop(at["logits"], at["ids"], 10, "next")
+        weights = [at[name] for name in ("vectors", "blocks", "logits")]
+        parts += branches(at["update"], [weights[0], weights[1], weights[2] + 8], 3)
         x = RAIL + 6
         parts.append(text(x, at["update"] + 4.5, f"new weights: {back}", "soft"))
         parts.append(text(x, at["logits"] + 4.5, "dashed: the next id", "soft"))

@@ -1,11 +1,11 @@
 // What style alone cannot do.
 (() => {
-  // A formula that is wider than its column scrolls, so it must be reachable by keyboard;
-  // one that fits must not be a stop on the way.
+  // A formula or a print that is wider than its column scrolls, so it must be reachable
+  // by keyboard; one that fits must not be a stop on the way.
   function stops() {
-    for (const formula of document.querySelectorAll(".katex-display")) {
-      if (formula.scrollWidth > formula.clientWidth) formula.tabIndex = 0;
-      else formula.removeAttribute("tabindex");
+    for (const wide of document.querySelectorAll(".katex-display, .cell_output pre")) {
+      if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;
+      else wide.removeAttribute("tabindex");
     }
   }
   let waiting;

@@ -217,7 +217,8 @@ def test_mistakes_of_the_other_chapters(capsys, name, wrong, hint):
 
 def test_what_is_wrong_in_no_usual_way_is_located(capsys):
     text = verdict(capsys, "attention_scores", lambda q, k: q @ k.mT / 2 + 0.25)
-    assert "150 of 150 numbers differ; at [0, 0, 0, 0] it has" in text
+    assert "5 keys (shapes (2, 3, 5, 4), (2, 3, 5, 4)), 150 of 150" in text
+    assert "numbers differ; at [0, 0, 0, 0] it has" in text
 
 
 # Rubbish
@@ -420,13 +421,17 @@ def test_right_answers_about_texts(name, mine):
             lambda *x: merge(*x, named=False, leftmost=True),
             "leftmost went first. Also: A rank is",
         ),
-        ("encode_utf8", lambda c: chr(c).encode("utf-16-be"), "U+0041 it returns b"),
+        (
+            "encode_utf8",
+            lambda c: chr(c).encode("utf-16-be"),
+            "U+0041 (with 65) it returns",
+        ),
         (
             "split_number",
             lambda s: [s[i : i + 3] for i in range(0, len(s), 3)],
             "cut from the left",
         ),
-        ("types_drawn", lambda c, n: 1 / 3, "draws it returns 0.333333, the refe"),
+        ("types_drawn", lambda c, n: 1 / 3, ", 3) it returns 0.333333, the refe"),
         (
             "types_drawn",
             lambda p, n: sum(1 - math.exp(-n * x) for x in p),
@@ -436,6 +441,11 @@ def test_right_answers_about_texts(name, mine):
             "count_pairs",
             lambda w: count_pairs(w) + Counter([(0, 1)]),
             "1 of its entries differ; for (0, 1) it has 8, the reference 7",
+        ),
+        (
+            "merge",
+            lambda ids, r, m: list(ids),
+            "for aaa (with [0, 0, 0], {(0, 0): 0}, [7]) it returns [0, 0, 0], the",
         ),
         ("merge", lambda ids, r, m: [*ids, 1], "[0, 0, 0, 1], the reference [7, 0]"),
     ],

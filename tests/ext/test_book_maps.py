@@ -100,6 +100,24 @@ def test_no_words_stick_out_or_lie_over_each_other(pictures):
                 assert apart, (left, right, y)
 
 
+def test_new_weights_go_to_the_table_the_blocks_and_the_head(pictures):
+    """Where a step multiplies by weights: into vectors, blocks and logits."""
+    for svg in pictures:
+        names = {
+            words.text: float(words.get("y")) - 4.5
+            for words in svg.iter("text")
+            if words.get("text-anchor") == "middle"
+        }
+        ends = [
+            float(re.search(r"translate\(20 ([\d.]+)", path.get("transform"))[1])
+            for path in svg.iter("path")
+            if path.get("class") == "tip back"
+        ]
+        assert len(ends) == 3
+        for end, name in zip(ends, ("vectors", "blocks", "logits"), strict=True):
+            assert abs(end - names[name]) <= 8
+
+
 def test_what_is_still_to_come_is_no_link():
     drawn = map_drawing.linked(0, 0, Link("9 Does it understand?"))
     assert "<a" not in drawn

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -49,10 +50,16 @@ def compare_languages(
         assert cells == [size(s) for s in texts]
 
 
+def seen(token: str) -> str:
+    """A space as a sign, a mark without its letter on a ring."""
+    ring = "◌" if unicodedata.category(token[0])[0] == "M" else ""
+    return ring + token.replace(" ", "␣")
+
+
 def compare_chips(view: Locator, tokenizer: Tokenizer, text: str) -> None:
     """A sentence as its tokens: their text, and in the titles their bytes."""
     shown = view.locator("span").evaluate_all("all => all.map((e) => e.textContent)")
-    assert shown == tokenizer.tokens(tokenizer.encode(text))
+    assert shown == [seen(t) for t in tokenizer.tokens(tokenizer.encode(text))]
     bits = [title.split(": ")[1] for title in names(view, "span")]
     assert bytes.fromhex(" ".join(bits)).decode() == text
 
@@ -73,6 +80,11 @@ def rows(figure: Locator, kind: str) -> list[list[float]]:
     )
     return [[float(c.replace(",", "")) for c in row if c not in ("", "–")]
             for row in cells]  # fmt: skip
+
+
+def least(shown: float) -> float:
+    """What rounding may take: tenths, and from 1,000 on whole numbers."""
+    return 0.06 if shown < 1000 else 0.51
 
 
 def compare_law(figure: Locator, counts: list[int], alpha: float, place: int) -> None:
@@ -97,6 +109,8 @@ def compare_growth(figure: Locator, counts: list[int], alpha: float) -> None:
     for row, n, mean in zip(
         rows(figure, "zipf-types"), at, expected_types(counts, at), strict=True
     ):
-        assert mean == pytest.approx(row[-2 if alpha > 1 else -1], abs=0.056)
+        shown = row[-2 if alpha > 1 else -1]
+        assert mean == pytest.approx(shown, abs=least(shown))
         if alpha > 1:
-            assert row[-1] == pytest.approx(heaps_types(alpha, [n])[0], abs=0.06)
+            law = heaps_types(alpha, [n])[0]
+            assert row[-1] == pytest.approx(law, abs=least(row[-1]))

@@ -19,7 +19,7 @@ def whole(text: str) -> int:
 def seen(token: bytes) -> str:
     """A token of a plain text as the figures write it."""
     text = token.decode("utf-8", errors="backslashreplace")
-    return text.translate({32: "·", 10: "↵"})
+    return text.translate({32: "␣", 10: "↵"})
 
 
 def titles(figure: Locator, selector: str) -> list[tuple[int, bytes]]:
@@ -46,7 +46,7 @@ def compare_trainer(figure: Locator, text: str, step: int, *, pieces: bool) -> N
     assert len(tokens) == expected.n_tokens[step]
     assert b"".join(data for _, data in tokens) == text.encode()
     words = figure.locator(".tok-words").inner_text().replace("\xa0", " ")
-    sizes = re.search(r"The ([\d,]+) bytes? are ([\d,]+) tokens?: ([\d.]+) b", words)
+    sizes = re.search(r"([\d,]+) bytes? (?:is|are) ([\d,]+) tokens?: ([\d.]+) b", words)
     assert [whole(n) for n in sizes.groups()[:2]] == [expected.n_bytes, len(tokens)]
     assert sizes[3] == f"{expected.n_bytes / len(tokens):.2f}"
     if step:

@@ -79,6 +79,30 @@ def test_what_cannot_be_learnt_from_is_said(trainer):
     box.fill("ab")
     trainer.locator("input[type=range]").fill("1")
     assert "No pairs are left" in words.inner_text()
+    assert trainer.locator(".tok-pairs tbody").inner_text() == "No pair is left."
+    box.fill("x")
+    said = words.inner_text().replace("\xa0", " ")
+    assert said.endswith("1 byte is 1 token: 1.00 bytes per token.")
+
+
+def test_the_mark_stands_on_the_axes_and_on_the_line(trainer):
+    """At the first step where they meet, at the last at the end of the line."""
+    svg, slider = trainer.locator(".tok-plot svg"), trainer.locator("input[type=range]")
+    for key, place in (("Home", 0), ("End", -1)):
+        slider.press(key)
+        at = svg.evaluate(
+            """(svg, i) => { const { x, y } = [...svg.querySelector("polyline").points]
+              .at(i).matrixTransform(svg.getScreenCTM()); return { x, y }; }""",
+            place,
+        )
+        dot = svg.locator("circle").bounding_box()
+        middle = (dot["x"] + dot["width"] / 2, dot["y"] + dot["height"] / 2)
+        assert middle == pytest.approx((at["x"], at["y"]), abs=0.6)
+    slider.press("Home")
+    box, dot = svg.bounding_box(), svg.locator("circle").bounding_box()
+    corner = (box["x"], box["y"] + box["height"])
+    middle = (dot["x"] + dot["width"] / 2, dot["y"] + dot["height"] / 2)
+    assert middle == pytest.approx(corner, abs=1.6)
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390)])

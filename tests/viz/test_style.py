@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -144,3 +145,23 @@ def test_use_registers_the_maps(house_style):
     assert matplotlib.rcParams["text.color"] == style.ink
     first = matplotlib.colors.to_hex(matplotlib.colormaps["attention"](0.0))
     assert first == style.levels("attention")[0]
+
+
+def ticks(axis) -> list[str]:
+    return [label.get_text() for label in axis.get_ticklabels(which="both")]
+
+
+@pytest.mark.usefixtures("house_style")
+def test_powers_on_logarithmic_axes_are_text():
+    """As every other number, in the figure's letters; below a decade 2×10³, too."""
+    fig, ax = plt.subplots()
+    ax.loglog([1, 1e3], [1e-12, 1e-3])
+    assert {"10⁰", "10³"} <= set(ticks(ax.xaxis))
+    assert {"10⁻¹²", "10⁻⁶"} <= set(ticks(ax.yaxis))
+    ax.set(xlim=(2000, 7000), ylim=(1, 7))
+    ax.set_yscale("log", base=2)
+    assert "3×10³" in ticks(ax.xaxis)
+    assert {"2⁰", "2²"} <= set(ticks(ax.yaxis))
+    drawn = "".join([*ticks(ax.xaxis), *ticks(ax.yaxis)])
+    assert not set(drawn) & set("$^{}\\")
+    plt.close(fig)

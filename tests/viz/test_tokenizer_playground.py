@@ -61,7 +61,7 @@ def test_a_piece_is_made_merge_by_merge(play):
     play.locator("textarea").fill(" understanding")
     play.locator(".tok-row button").first.click()
     output, words = play.locator(".tok-piece output"), play.locator(".tok-step")
-    assert output.inner_text().replace("\xa0", " ") == "13 of 13 merges"
+    assert output.inner_text().replace("\xa0", " ") == "13 of 13"
     play.locator(".tok-piece input").fill("1")
     tokenizer = tokenizer_tables.tokenizer("gpt2")
     letters = [
@@ -69,7 +69,7 @@ def test_a_piece_is_made_merge_by_merge(play):
     ]
     rank = min(tokenizer.merges.index(pair) for pair in letters
                if pair in tokenizer.merges)  # fmt: skip
-    a, b = tokenizer.merges[rank].replace("Ġ", "·").split()
+    a, b = tokenizer.merges[rank].replace("Ġ", "␣").split()
     assert words.inner_text() == f"Rank {rank}: {a} + {b} → {a}{b}"
     assert play.locator(".tok-piece > .tok-text .tok").count() == 13
     play.get_by_role("button", name="Back").click()
@@ -90,10 +90,10 @@ def test_tokens_by_keyboard(play):
 def test_another_tokenizer_keeps_the_place(play):
     """misunderstanding stays chosen, wherever its first token stands."""
     title = play.locator(".tok-piece b")
-    assert title.inner_text() == "“·misunderstanding”"
+    assert title.inner_text() == "“␣misunderstanding”"
     for name in (*NAMES, *NAMES[::-1]):
         play.locator("select").select_option(name)
-        assert title.inner_text() == "“·misunderstanding”"
+        assert title.inner_text() == "“␣misunderstanding”"
 
 
 def test_what_has_no_tokens_is_said(play):
@@ -110,9 +110,51 @@ def test_what_has_no_tokens_is_said(play):
     )
     assert play.locator(".tok-row button").count() == 0
     box.fill("")
-    assert "0 characters" in play.locator(".tok-words").inner_text().replace(
-        "\xa0", " "
+    assert play.locator(".tok-words").inner_text() == "Nothing to cut: type a text."
+    cells = play.locator(".tok-others td").all_inner_texts()
+    assert cells == ["–"] * 6  # nothing to load for it
+
+
+def test_markers_are_counted(play):
+    words, box = play.locator(".tok-words"), play.locator("textarea")
+    for text, said in (
+        ("<|endoftext|>a", "; 1 is a marker."),
+        ("<|endoftext|><|endoftext|>", "; 2 are markers."),
+        ("The cat sat", "; no markers."),
+    ):
+        box.fill(text)
+        play.page.wait_for_function(
+            "(said) => document.querySelector('.tok-words').textContent.endsWith(said)",
+            arg=said,
+        )
+    assert words.inner_text().endswith("; no markers.")
+
+
+def test_the_other_tables_come_at_the_press_of_a_button(play):
+    """Of a text of the reader's own the table says one count, and then all three."""
+    play.locator("textarea").fill("The cat sat")
+    more = play.locator(".tok-others + .viz-bar button")
+    more.wait_for()
+    said = more.inner_text()
+    assert all(tokenizer_tables.TITLES[name] in said for name in NAMES[1:])
+    more.click()
+    more.wait_for(state="hidden")
+    expected = [len(tokenizer_tables.tokenizer(n).encode("The cat sat")) for n in NAMES]
+    cells = play.locator(".tok-others td:nth-child(2)").all_inner_texts()
+    assert [int(cell) for cell in cells] == expected
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_ids_and_tokens_of_a_piece_stand_on_one_line(open_page, alone, width):
+    page = open_page(to=alone, width=width)
+    page.locator("textarea").fill(" Understanding")
+    page.locator(".tok-piece .tok-slider").wait_for()
+    rows = page.locator(".tok-piece tbody tr")
+    lines = rows.locator("td:nth-child(2), .tok").evaluate_all(
+        """all => all.map((e) => { const inside = document.createRange();
+          inside.selectNodeContents(e); return inside.getClientRects().length; })"""
     )
+    assert lines == [1, 1]
 
 
 @pytest.mark.parametrize("sign", ["a", "🙂", " x"], ids=repr)
@@ -207,7 +249,7 @@ def test_the_first_state_speaks_for_itself():
     figure = TokenizerPlayground(tokenizer="book")
     n = len(figure.ids())
     assert f"{n} by the book’s own" in figure.alt
-    assert "<code>·cat</code> " in TokenizerPlayground().still()
+    assert "<code>␣cat</code> " in TokenizerPlayground().still()
     assert "464" in TokenizerPlayground().still()
     assert TokenizerPlayground("<|endoftext|>").ids() == [50256]
     assert len(TokenizerPlayground("<|endoftext|>", special=False).ids()) > 1

@@ -117,7 +117,8 @@ def _explain(exercise: Exercise, answers: dict[str, Answer], title: str) -> str:
     )
     what, result, expected = next(r for r in results if not kind.same(r[1:2], r[2:]))
     inside = f" in {what}" if names else ""
-    return f"for {title}{kind.difference(result, expected, what, inside)}"
+    given = kind.described([kind.given(x) for x in exercise.cases[title]])
+    return f"for {title} ({given}){kind.difference(result, expected, what, inside)}"
 
 
 def _explained(

@@ -33,7 +33,7 @@ def number(x: Any) -> Any:
 
 
 def described(arguments: list[Any]) -> str:
-    return f"with {', '.join(_short(x) for x in arguments)}"
+    return _cut(f"with {', '.join(_short(x) for x in arguments)}", 160)
 
 
 def unchanged(before: Any, after: Any) -> bool:
@@ -107,4 +107,8 @@ def _differ(key: Any, result: dict, expected: dict) -> bool:
 
 def _short(x: Any) -> str:
     text = f"{x:.6g}" if isinstance(x, float) else repr(x)
-    return text if len(text) <= 100 else f"{text[:99]}…"
+    return _cut(text, 100)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"

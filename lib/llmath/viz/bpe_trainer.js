@@ -29,14 +29,14 @@ function curve(go) {
   const svg = draw("svg", { viewBox: `0 0 ${WIDE} ${HIGH}`, "aria-hidden": "true",
     onclick: ({ clientX }) => {
       const { left, width } = svg.getBoundingClientRect();
-      const share = ((clientX - left) / width * WIDE - EDGE) / (WIDE - 2 * EDGE);
+      const share = (clientX - left) / width * WIDE / (WIDE - EDGE);
       go(Math.round(share * (sizes.length - 1)));
     } }, line, dot);
   const top = make("span"), end = make("span");
   let sizes = [1];
-  const place = (i, most) => [
-    EDGE + (WIDE - 2 * EDGE) * i / Math.max(1, sizes.length - 1),
-    HIGH - EDGE - (HIGH - 2 * EDGE) * (sizes[0] / sizes[i] - 1) / Math.max(1e-9, most - 1)];
+  const place = (i, most) => [                        // 0 and 1 lie on the axes
+    (WIDE - EDGE) * i / Math.max(1, sizes.length - 1),
+    HIGH - (HIGH - EDGE) * (sizes[0] / sizes[i] - 1) / Math.max(1e-9, most - 1)];
   const element = make("div", { class: "tok-curve" },
     make("p", { class: "tok-title" }, "Bytes per token against merges"),
     make("div", { class: "tok-plot", "aria-hidden": "true" },
@@ -58,25 +58,27 @@ function curve(go) {
 
 /** The commonest pairs; the first of them merges next. */
 function table() {
-  const { make } = kit, body = make("tbody");
-  const element = make("table", { class: "tok-table tok-pairs" },
-    make("caption", {}, "The commonest pairs now; the first merges next"),
-    make("thead", {}, make("tr", {}, ...["pair", "makes", "ids", "times"].map((text) =>
-      make("th", { scope: "col" }, text)))), body);
-  const show = (pairs, bytes) => body.replaceChildren(...pairs.map(([[a, b], n]) =>
-    make("tr", {},
-      make("th", { scope: "row" }, token_view.chip(a, bytes[a]), " ",
-        token_view.chip(b, bytes[b])),
-      make("td", {}, token_view.label([...bytes[a], ...bytes[b]])),
-      make("td", { class: "tok-ids" }, `${a} ${b}`),
-      make("td", {}, n.toLocaleString("en")))));
+  const { make } = kit, body = make("tbody"), { chip, label } = token_view;
+  const element = make("div", { class: "tok-room" },
+    make("table", { class: "tok-table tok-pairs" },
+      make("caption", {}, "The commonest pairs now; the first merges next"),
+      make("thead", {}, make("tr", {}, ...["pair", "makes", "ids", "times"].map((text) =>
+        make("th", { scope: "col" }, text)))), body));
+  const none = () => make("tr", {}, make("td", { colspan: 4 }, "No pair is left."));
+  const row = ([[a, b], n], bytes) => make("tr", {},
+    make("th", { scope: "row" }, chip(a, bytes[a]), " ", chip(b, bytes[b])),
+    make("td", {}, label([...bytes[a], ...bytes[b]])),
+    make("td", { class: "tok-ids" }, `${a} ${b}`), make("td", {}, n.toLocaleString("en")));
+  const show = (pairs, bytes) => body.replaceChildren(
+    ...(pairs.length ? pairs.map((pair) => row(pair, bytes)) : [none()]));
   return { element, show };
 }
 
 function words(found, step) {
   const { merges, bytes, sizes } = found, total = sizes[0], { count, label } = token_view;
   if (total === 0) return "Nothing to learn from: type a text.";
-  const now = `The ${count(total, "byte")} are ${count(sizes[step], "token")}: `
+  const now = `${total === 1 ? "" : "The "}${count(total, "byte")} ${total === 1 ? "is" : "are"} `
+    + `${count(sizes[step], "token")}: `
     + `${(total / sizes[step]).toFixed(2)} bytes per token.`;
   if (step === 0) return `No merge yet, each byte is a token. ${now}`;
   const { pair: [a, b], count: times, saved } = merges[step - 1];

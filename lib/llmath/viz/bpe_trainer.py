@@ -134,4 +134,4 @@ def _lengths(words: dict[bytes, int], pairs: list[tuple[int, int]]) -> list[int]
 def spelt(token: bytes) -> str:
     """For people: spaces seen, stray bytes as \\xe4."""
     text = token.decode("utf-8", errors="backslashreplace")
-    return text.replace(" ", "·").replace("\n", "↵")
+    return text.replace(" ", "␣").replace("\n", "↵")

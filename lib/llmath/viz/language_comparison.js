@@ -22,6 +22,9 @@ function readable(bytes) {
   return text;
 }
 
+/** The same to be seen: spaces as ␣, a mark without its letter on a ring. */
+const shown = (text) => (/^\p{M}/u.test(text) ? `◌${text}` : text).replaceAll(" ", "␣");
+
 /** Of each tokenizer, language and sentence: its tokens, as rows of bytes. */
 function cut(sentences, packed) {
   const lengths = new Uint8Array(packed.buffer, packed.byteOffset, packed.byteLength);
@@ -81,14 +84,17 @@ function render({ model, el }) {
       title.textContent = `${languages[language]}: ${[...text].length} characters, `
         + `${bytesOf(text).length} bytes, ${pieces.length} tokens`;
       chips.lang = codes[language];
-      // The sentence decides, which may begin with a stray byte: so not dir="auto".
-      chips.dir = /^\P{L}*[\p{sc=Arab}\p{sc=Hebr}]/u.test(text) ? "rtl" : "ltr";
+      // The sentence decides, which may begin with a stray byte: so not dir="auto". But
+      // stray bytes alone are read from left to right.
+      const labels = pieces.map(readable);
+      const letters = labels.some((label) => /\p{L}/u.test(label.replaceAll(/\\x../g, "")));
+      chips.dir = letters && /^\P{L}*[\p{sc=Arab}\p{sc=Hebr}]/u.test(text) ? "rtl" : "ltr";
       chips.replaceChildren(...pieces.map((bytes, i) => {
-        const label = readable(bytes);
+        const label = labels[i];
         return make("span", {
           class: `lang-chip lang-hue-${i % HUES}`, dir: label.includes("\\x") ? "ltr" : undefined,
           title: `token ${i + 1}: ${[...bytes].map((b) => b.toString(16).padStart(2, "0")).join(" ")}`,
-        }, label);
+        }, shown(label));
       }));
     }
     return { element, show };
@@ -124,9 +130,10 @@ function render({ model, el }) {
     });
     const [few, many] = [Math.min, Math.max].map((f) =>
       all.indexOf(f(...all.slice(1)), 1));
-    words.textContent = `${names[t]}: this sentence is ${own[0][s]} tokens in ${languages[0]}, `
-      + `${own[l][s]} in ${languages[l]}, ${ratios[l][s].toFixed(2)} times as many. All `
-      + `${sentences[0].length} sentences together: from ${all[few].toFixed(2)} times `
+    const beside = l === 0 ? "" : `, ${own[l][s]} in ${languages[l]}, `
+      + `${ratios[l][s].toFixed(2)} times as many`;
+    words.textContent = `${names[t]}: this sentence is ${own[0][s]} tokens in ${languages[0]}`
+      + `${beside}. All ${sentences[0].length} sentences together: from ${all[few].toFixed(2)} times `
       + `(${languages[few]}) to ${all[many].toFixed(2)} (${languages[many]}).`;
     views[0].show(0, s, tokens[t][0][s]);
     views[1].element.hidden = l === 0;
@@ -136,7 +143,7 @@ function render({ model, el }) {
   el.append(make("div", { class: "viz language-comparison", role: "group", "aria-label": model.get("alt") },
     make("div", { class: "viz-bar" }, ...boxes.map(({ element }) => element)),
     words, ...views.map(({ element }) => element), table,
-    make("p", { class: "lab-note" }, "Bar, and “here”: this sentence. Line and ◇: the range over all "
+    make("p", { class: "lab-note" }, "Choose a language above or press its row. Bar, and “here”: this sentence. Line and ◇: the range over all "
       + "sentences, and all of them together. Bytes in UTF-8; characters are code points. "
       + "\\xe0 is a byte that is no whole character by itself.")));
   life.on("tokenizer sentence language", update);

@@ -8,13 +8,16 @@ measures both.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
 from matplotlib.colors import ListedColormap
+from matplotlib.scale import LogScale, register_scale
+from matplotlib.ticker import LogFormatterSciNotation
 
 
 class Shades(NamedTuple):
@@ -57,6 +60,7 @@ MAPS = {
         "#ffb57d #ef8a44 #b35c22 #643418 #23282f #1d3d63 #2767ab #4b9df0 #a5d0ff",
     ),
 }
+RAISED = str.maketrans("-−0123456789", "⁻⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 LEVELS = 33  # of a map: what a variable each can hold, too fine for bands to be seen
 
 ink, soft, rule, paper = (INKS[n].light for n in ("ink", "soft", "rule", "paper"))
@@ -160,8 +164,32 @@ def rc() -> dict[str, object]:
     }
 
 
+class Powers(LogFormatterSciNotation):
+    """10³ in the letters of all other numbers; matplotlib's own is a small formula."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        formula = super().__call__(x, pos)
+        shown = re.sub(r"\^\{(.+?)\}", lambda k: k[1].translate(RAISED), formula)
+        shown = shown.replace(r"\times", "×").replace("-", "−")
+        return re.sub(r"\$\\mathdefault\{(.*)\}\$", r"\1", shown)
+
+
+class LogAxis(LogScale):
+    """matplotlib's "log", whose ticks are written so."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)  # until 3.10 with the axis, later without it
+
+    def set_default_locators_and_formatters(self, axis: Any) -> None:
+        super().set_default_locators_and_formatters(axis)
+        axis.set_major_formatter(Powers(self.base))
+        few = self.subs is not None
+        axis.set_minor_formatter(Powers(self.base, labelOnlyBase=few))
+
+
 def use() -> None:
     """Switches matplotlib to the book's style, for this notebook."""
+    register_scale(LogAxis)
     for name in set(MAPS) - set(matplotlib.colormaps):
         matplotlib.colormaps.register(colormap(name))
     matplotlib.rcParams.update(rc())

@@ -1,7 +1,7 @@
 /* global kit, bpe */
 // Tokens as people see them: coloured by their ids, with every sign visible.
 const HUES = 5;
-const MARKS = { " ": "·", "\n": "↵", "\t": "→", "\r": "␍", "\u00a0": "⍽" };
+const MARKS = { " ": "␣", "\n": "↵", "\t": "→", "\r": "␍", "\u00a0": "⍽" };
 
 /** What is shown of a token: its bytes as text, white space and other blanks seen. */
 function label(bytes) {

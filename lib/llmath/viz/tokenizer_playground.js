@@ -81,7 +81,7 @@ function stepper(about) {
     slider.max = all.length;
     slider.value = at;
     slider.disabled = all.length === 0;
-    output.textContent = `${at} of ${count(all.length, "merge")}`;
+    output.textContent = `${at} of ${all.length}`;
     slider.setAttribute("aria-valuetext", output.textContent);
     back.disabled = at === 0;
     next.disabled = at === all.length;
@@ -107,7 +107,8 @@ function stepper(about) {
           + "piece can be stepped through, rank by rank.";
     for (const part of [controls, now, words]) part.hidden = !stepped;
     body.replaceChildren(...piece.ids.slice(0, 40).map((one, i) => make("tr", {},
-      make("th", { scope: "row" }, chip(one, piece.tokens[i])), make("td", {}, one),
+      make("th", { scope: "row" }, chip(one, piece.tokens[i],
+        piece.tokens[i].length > 20 ? { class: "long" } : {})), make("td", {}, one),
       make("td", {}, hex(piece.tokens[i].slice(0, 24))))));
     if (!stepped) return;
     way = made.steps(piece.text);
@@ -124,7 +125,7 @@ function render({ model, el }) {
   const tables = model.get("tables"), first = model.get("first");
   const longest = model.get("longest"), made = new Map(), loading = new Map();
   const split = bpe.splitters(model.get("classes")), names = Object.keys(tables);
-  let all = [], shown, ended = false;
+  let all = [], more = [], shown, ended = false;
 
   const set = (trait, value) => { model.set(trait, value); model.save_changes(); };
   function load(name) {
@@ -177,14 +178,21 @@ function render({ model, el }) {
     make("tbody", {}, ...names.map((name, i) => make("tr", {},
       make("th", { scope: "row" }, tables[name].title), ...cells[i]))));
 
+  const missing = make("button", { type: "button", onclick: () => more.forEach(load) });
+  const rest = make("div", { class: "viz-bar", hidden: true }, missing);
   function compare(text, marked, size) {
+    more = [];
     names.forEach((name, i) => {
       let pieces;
       try { pieces = encoded(name, text, marked); } catch { pieces = []; }
       const n = pieces?.reduce((sum, { ids }) => sum + ids.length, 0);
-      cells[i][0].textContent = pieces ? n ? n.toLocaleString("en") : "–" : "choose it above";
+      if (!pieces) more.push(name);
+      cells[i][0].textContent = pieces ? n ? n.toLocaleString("en") : "–" : "not loaded";
       cells[i][1].textContent = n ? (size / n).toFixed(2) : "–";
     });
+    rest.hidden = more.length === 0;
+    missing.textContent = `Load ${more.map((name) =>
+      `${tables[name].title}, ${megabytes(tables[name].size)}`).join("; ")}`;
   }
   function update() {
     const [text, name, marked] = ["text", "tokenizer", "special"].map((trait) => model.get(trait));
@@ -210,10 +218,12 @@ function render({ model, el }) {
     [all, shown] = [found, text];
     const drawn = all.slice(0, MOST), signs = count([...text].length, "character");
     if (all.length > MOST) note.textContent = `Drawn are the first ${MOST} of the tokens.`;
-    summary.textContent = `${signs}, ${count(size, "byte")}, ${count(all.length, "token")}${
-      all.length ? `: ${(size / all.length).toFixed(2)} bytes per token` : ""}; ${
-      marked ? `${pieces.filter(({ marker }) => marker).length} of them markers.`
-        : "markers are read as plain text."}`;
+    const marks = pieces.filter(({ marker }) => marker).length;
+    summary.textContent = text === "" ? "Nothing to cut: type a text."
+      : `${signs}, ${count(size, "byte")}, ${count(all.length, "token")}${
+        all.length ? `: ${(size / all.length).toFixed(2)} bytes per token` : ""}; ${
+        !marked ? "markers are read as plain text." : marks === 0 ? "no markers."
+          : `${marks} ${marks === 1 ? "is a marker" : "are markers"}.`}`;
     row.show(drawn, `Tokens of ${tables[name].title}`);
     compare(text, marked, size);
     if (moved !== undefined && moved !== model.get("token")) set("token", moved);
@@ -230,7 +240,7 @@ function render({ model, el }) {
   make("div", { class: "viz-bar" }, make("label", {}, "Tokenizer", which),
     make("label", { class: "viz-check" }, special, "markers such as <|endoftext|>")),
   input.element, summary, note, row.element,
-  make("div", { class: "tok-columns" }, piece.element, others)));
+  make("div", { class: "tok-columns" }, piece.element, make("div", {}, others, rest))));
   life.on("text tokenizer special", update);
   life.on("token", choose);
   update();

@@ -83,7 +83,7 @@ class TokenizerPlayground(LiveFigure):
     def still(self) -> str:
         tokenizer = tokenizer_tables.tokenizer(self.tokenizer)
         rows = "".join(
-            f"<li><code>{html.escape(token.replace(' ', '·'))}</code> {i}</li>"
+            f"<li><code>{html.escape(token.replace(' ', '␣'))}</code> {i}</li>"
             for i, token in zip(
                 self.ids()[:60], tokenizer.tokens(self.ids()[:60]), strict=True
             )

@@ -2,8 +2,10 @@
 // Rank and frequency, tokens and types of some sources, and a law that a reader moves.
 const BOX = { width: 340, height: 262, left: 46, right: 16, top: 26, bottom: 38 };
 const POINTS = 90;                                    // of a drawn law
+const NO_SUM = "With α ≤ 1 a law without end has no sum";
 const whole = (n) => Math.round(n).toLocaleString("en");
-const tenth = (n) => n.toLocaleString("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+const TENTHS = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
+const tenth = (n) => (n >= 1000 ? whole(n) : n.toLocaleString("en", TENTHS));
 const power = (k) => `10${[...String(k)].map((c) =>
   (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[c])).join("")}`;
 const percent = (share) => {
@@ -115,6 +117,9 @@ function render({ model, el }) {
   const counted = table("zipf-types", "Types in the first n tokens",
     ["n", "in the text", "shuffled", "law without end"]);
 
+  const growth = legend([["zipf-own", "in the text"], ["zipf-shuffled", "shuffled, expected"],
+    ["zipf-law", "law without end"]]);
+  const endless = growth.lastChild;
   const shownToo = () =>
     (model.get("others") ? sources.filter((source) => source !== chosen()) : []);
 
@@ -146,7 +151,7 @@ function render({ model, el }) {
       const { cost, ks } = zipf_law.judge(source, x, y);
       return [name, x.toFixed(4), y.toFixed(2), cost.toFixed(4), ks.toFixed(4)];
     };
-    fits.show([row("as the sliders are", [a, b]), row("likeliest, b = 0", [source.plain, 0]),
+    fits.show([row("as set", [a, b]), row("likeliest, b = 0", [source.plain, 0]),
       row("likeliest", source.free), ["the counts’ own", "", "", least.toFixed(4), "0"]]);
     counted.show(sizes.flatMap((n, i) => (Number.isInteger(Math.log10(n)) && n > 1
       || i === sizes.length - 1 ? [[whole(n), measured.length ? whole(measured[i]) : "–",
@@ -154,14 +159,16 @@ function render({ model, el }) {
     words.textContent = `${source.name}: ${whole(source.total)} tokens of ${whole(source.types)} `
       + `types. This law costs ${found.cost.toFixed(4)} nats a token, `
       + `${(found.cost - least).toFixed(4)} more than the counts themselves; the sums of their `
-      + `shares differ by up to ${found.ks.toFixed(4)}.`
-      + (a > 1 ? "" : " With α ≤ 1 a law without end has no sum, so none is drawn on the right.");
+      + `shares differ by up to ${found.ks.toFixed(4)}.`;
+    endless.className = a > 1 ? "" : "zipf-none";
+    endless.lastChild.textContent = a > 1 ? "law without end" : `${NO_SUM}: none is drawn`;
     zipf.svg.setAttribute("aria-label", `Share of all tokens against rank, both logarithmic: `
       + `${source.name}, from ${percent(source.runs[0].count / source.total)} at rank 1 to `
       + `${percent(source.runs.at(-1).count / source.total)} at rank ${whole(source.types)}; `
       + `a line for the law with α = ${a.toFixed(2)}, b = ${b.toFixed(2)}.`);
     heaps.svg.setAttribute("aria-label", `Types against tokens read, both logarithmic, up to `
-      + `${whole(source.types)} types in ${whole(source.total)} tokens; the numbers stand below.`);
+      + `${whole(source.types)} types in ${whole(source.total)} tokens; the numbers stand below.`
+      + (a > 1 ? "" : ` ${NO_SUM}: none is drawn.`));
     point(found.sum);
   }
 
@@ -172,7 +179,8 @@ function render({ model, el }) {
     const share = count / source.total, p = (r + model.get("offset")) ** -model.get("alpha") / sum;
     rank.show(i, whole(r));
     reading.textContent = `Rank ${whole(r)}: “${source.labels[i]}”, ${whole(count)} ${count === 1 ? "time" : "times"}, `
-      + `${percent(share)}; the law says ${tenth(p * source.total)}, ${percent(p)}.`;
+      + `${percent(share)}; the law says ${
+      p * source.total < 0.05 ? "less than 0.1" : tenth(p * source.total)}, ${percent(p)}.`;
     zipf.marks.replaceChildren(draw("circle", { cx: zipf.X(r), cy: zipf.Y(share), r: 4.5 }));
   }
 
@@ -199,8 +207,7 @@ function render({ model, el }) {
         legend([["zipf-own", "counted"], ["zipf-law", "the law"]]),
         make("div", { class: "viz-bar" }, rank.element), reading),
       make("div", {}, heaps.element,
-        legend([["zipf-own", "in the text"], ["zipf-shuffled", "shuffled, expected"],
-          ["zipf-law", "law without end"]]))),
+        growth)),
     make("div", { class: "lab-panels" }, fits.element, counted.element),
     make("p", { class: "lab-note" }, "Likeliest: within what the sliders reach. Ranks come from "
       + "the counts themselves, so that shares fall with rank whatever made the text.")));

@@ -20,7 +20,7 @@ ALPHAS = tuple(round(0.01 * i, 2) for i in range(20, 301))
 OFFSETS = tuple(round(10 ** (i / 20) - 1, 2) for i in range(31))  # 0 … 30.62
 LONGEST = 16  # letters of a token that are shown
 FIRST = 20  # ranks that can all be read; then some of each decade
-BLANKS = str.maketrans({" ": "·", "\n": "↵", "\t": "→", "\r": "␍"})
+BLANKS = str.maketrans({" ": "␣", "\n": "↵", "\t": "→", "\r": "␍"})
 
 
 class Judged(NamedTuple):
