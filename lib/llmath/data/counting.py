@@ -108,11 +108,11 @@ def heaps_types(
 ) -> np.ndarray:
     """m(n) ≈ Γ(1 − β) (n / ζ(α))^β,   β = 1/α   {eq:heaps}; after Karlin 1967
 
-    How many kinds n independent tokens of a Zipf law without end hold on average, to
-    within 1 for n ≥ 1: at most 1/e more than this, at most 1 less.
+    How many kinds n independent tokens of a Zipf law without end hold on average,
+    to within 1 for n ≥ 1: at most 1/e more than this, at most 1 less.
 
-    An alpha of 1 or less, at which the law has no sum, raises a ValueError; so do sizes
-    that are not positive.
+    An alpha of 1 or less, at which the law has no sum, raises a ValueError; so do
+    sizes that are not positive.
     """
     number(alpha=alpha)
     n = np.asarray(sizes, float)
