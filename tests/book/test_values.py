@@ -176,8 +176,9 @@ def test_rotor_turns_as_the_library_does(page, place, open_page):
     with open_page(page) as visit:
         figure, given = visit.figure(place), state(visit, place)
         vectors = {one["name"]: (one["q"], one["k"]) for one in given["given"]}
+        base = float(given["base"])
         own = RopeRotor(
-            vectors, width=given["width"], base=float(given["base"]), context=given["context"]
+            vectors, width=given["width"], base=base, context=given["context"]
         )
         for m, n, pair in ROTATIONS:
             for which in range(len(vectors)):
