@@ -1,6 +1,6 @@
 /* global kit, chart, word_plane, word_search */
 // Neighbours and analogies of the words one types; all vectors come when they are wanted.
-const NEAREST = 10, ANSWERS = 5, DIGITS = 3;   // of a cosine: 8 bits hold no more
+const NEAREST = 10, ANSWERS = 5, DIGITS = 2;   // of a cosine: 8 bits hold no more
 
 /** The table from a script of the page, or from the kernel if there is one. */
 function fetchTable(model) {
@@ -22,6 +22,7 @@ function render({ model, el }) {
   const { make } = kit, life = kit.lifetime(model), first = model.get("first");
   const { name, count, size } = model.get("table"), whole = count.toLocaleString("en");
   const some = word_search.open(first);
+  const atMost = Math.ceil(1000 * model.get("error")) / 1000;
   let all, coming, now;
 
   /** The whole table; asked for once. */
@@ -121,7 +122,7 @@ function render({ model, el }) {
   make("div", { class: "chart-pair" }, without.element, within.element),
   make("p", { class: "chart-note" }, `${name}: ${whole} words, loaded (${
     Math.round(size / 1000)} kB) when you first choose another one. Eight bits a number: `
-    + `over all pairs a cosine is off by at most ${model.get("error").toFixed(4)}.`)));
+    + `over all pairs a cosine is off by at most ${atMost.toFixed(3)}.`)));
   life.on("word analogy", update);
   update();
   return life.end;
