@@ -72,7 +72,9 @@ def take_in_punctuation(app: Sphinx, doctree: nodes.document, docname: str) -> N
         text = after.astext() if isinstance(after, nodes.Text) else ""
         if marks := PUNCTUATION.match(text):
             formula[:] = [nodes.Text(f"{formula.astext()}\\text{{{marks[0]}}}")]
-            after.parent.replace(after, nodes.Text(text[marks.end() :]))
+            # its place by identity: elsewhere the parent may have an equal string
+            at = next(i for i, node in enumerate(after.parent) if node is after)
+            after.parent[at] = nodes.Text(text[marks.end() :])
 
 
 def setup(app: Sphinx) -> dict:

@@ -157,6 +157,25 @@ def halves(x, positions, base):
     return torch.cat((a * cos - b * sin, a * sin + b * cos), -1)
 
 
+def overwritten(x, positions, base):
+    """The first coordinates are turned in their place, and read again."""
+    E = x.shape[-1]
+    angles = positions[:, None] * base ** (-torch.arange(0, E, 2) / E)
+    x, cos, sin = x.clone(), angles.cos(), angles.sin()
+    x[..., 0::2] = x[..., 0::2] * cos - x[..., 1::2] * sin
+    x[..., 1::2] = x[..., 0::2] * sin + x[..., 1::2] * cos
+    return x
+
+
+def waves(positions, d_model, *, first=0, own=False):
+    """Sines and cosines, of places counted from `first`, a speed each if `own`."""
+    i = torch.arange(d_model)
+    angles = (positions[:, None] + first) * 10_000.0 ** (
+        -(i if own else i - i % 2) / d_model
+    )
+    return torch.where(i % 2 == 0, angles.sin(), angles.cos())
+
+
 def nll(z, y):
     return -z.log_softmax(-1).gather(-1, y[..., None])[..., 0]
 
@@ -171,6 +190,7 @@ def nll(z, y):
         ("silu", nn.functional.silu),
         ("gelu", nn.functional.gelu),
         ("embed", lambda ids, table: nn.functional.one_hot(ids, 5).float() @ table),
+        ("sinusoidal_positions", waves),
     ],
 )
 def test_right_answers_of_the_other_chapters(name, mine):
@@ -208,7 +228,25 @@ def test_right_answers_of_the_other_chapters(name, mine):
         ("cross_entropy", lambda z, y: nll(z, y).mean().exp(), "perplexity"),
         ("cross_entropy", lambda z, y: nll(z.softmax(-1), y).mean(), "taken twice"),
         ("surprisal", lambda z, y: nll(z, y) / math.log(2), "in bits"),
+        ("rope", overwritten, "after that was turned"),
+        ("rope", lambda x, p, base: rope.rope(x, p + 1, base=base), "from 1"),
         ("embed", lambda ids, table: table.T[ids], "pick columns"),
+        ("embed", lambda ids, table: table[ids - 1], "Row i − 1"),
+        (
+            "embed",
+            lambda ids, table: nn.functional.one_hot(ids).float() @ table,
+            "it raised RuntimeError",
+        ),
+        (
+            "sinusoidal_positions",
+            lambda p, d_model: waves(p, d_model, first=1),
+            "from 1",
+        ),
+        (
+            "sinusoidal_positions",
+            lambda p, d_model: waves(p, d_model, own=True),
+            "exponent of its own",
+        ),
     ],
 )
 def test_mistakes_of_the_other_chapters(capsys, name, wrong, hint):

@@ -176,8 +176,9 @@ def test_rotor_turns_as_the_library_does(page, place, open_page):
     with open_page(page) as visit:
         figure, given = visit.figure(place), state(visit, place)
         vectors = {one["name"]: (one["q"], one["k"]) for one in given["given"]}
+        base = float(given["base"])
         own = RopeRotor(
-            vectors, width=given["width"], base=given["base"], context=given["context"]
+            vectors, width=given["width"], base=base, context=given["context"]
         )
         for m, n, pair in ROTATIONS:
             for which in range(len(vectors)):
@@ -221,7 +222,7 @@ def table_of(given: dict) -> tuple[list[str], np.ndarray]:
 
 @on_every("embedding_explorer")
 def test_explorer_finds_the_nearest_words(page, place, open_page):
-    """Of some words, to the three decimals that are shown."""
+    """Of some words, to the two decimals that are shown."""
     with open_page(page) as visit:
         figure, given = visit.figure(place), state(visit, place)
         words, units = table_of(given)
@@ -241,7 +242,7 @@ def test_explorer_finds_the_nearest_words(page, place, open_page):
             )
             assert [name for name, _ in rows] == [words[j] for j in near]
             told = [float(c.replace("−", "-")) for _, c in rows]
-            np.testing.assert_allclose(told, cosines[near], atol=5e-4 + 1e-9)
+            np.testing.assert_allclose(told, cosines[near], atol=5e-3 + 1e-9)
 
 
 MASKS = (

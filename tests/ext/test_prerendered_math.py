@@ -78,3 +78,15 @@ def test_punctuation_stays_with_its_formula(after, formula, rest):
     prerendered_math.take_in_punctuation(None, document, "x")
     math, text = document[0]
     assert (math.astext(), text.astext()) == (formula, rest)
+
+
+def test_the_text_behind_the_formula_loses_its_mark_and_no_other():
+    """Text nodes are strings, and equal strings are not the same place."""
+    inline = [nodes.emphasis("a", "a"), nodes.emphasis("b", "b")]
+    inline += [nodes.math("x", "x"), nodes.math("y", "y")]
+    between = [node for part in inline for node in (part, nodes.Text(", "))]
+    document = new_document("x")
+    document += nodes.paragraph("", "", *between)
+    prerendered_math.take_in_punctuation(None, document, "x")
+    said = [node.astext() for node in document[0]]
+    assert said == ["a", ", ", "b", ", ", r"x\text{,}", " ", r"y\text{,}", " "]

@@ -20,6 +20,8 @@ STATES = [
     (768, "gaussian", 13),
 ]  # fmt: skip
 
+SUPERSCRIPTS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
+
 
 @pytest.fixture(scope="session")
 def page_of_it(tmp_path_factory):
@@ -58,8 +60,20 @@ def test_chances_below_all_numbers_are_still_told(lab):
     log = a * math.log(1 - 0.8**2) - math.log(a) - math.log(0.8)
     log += math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
     shown = lab.locator("tbody td").nth(2).inner_text()
-    power = shown.split("10")[1].translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789"))
+    power = shown.split("10")[1].translate(SUPERSCRIPTS)
     assert int(power) == math.floor(log / math.log(10))
+
+
+def test_more_vectors_than_all_numbers_can_count(lab):
+    """N² < 2/p with p = 2 exp(−D t²/2), so N ≈ exp(D t²/4), which is 10^436 here."""
+    choose_angles(lab, 4096, "sphere", 99)
+    cells = lab.locator("tbody td").all_inner_texts()
+    assert "Infinity" not in " ".join(cells)
+    head, power = cells[1].split("×")
+    log = 4096 * 0.99**2 / 4 / math.log(10)
+    assert power.translate(SUPERSCRIPTS).split() == [f"10{math.floor(log)}"]
+    assert float(head) == pytest.approx(10 ** (log % 1), abs=0.06)
+    assert cells[4] == "0"  # of 8,128 pairs
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -24,7 +24,7 @@ WORDS = [
 ]
 VECTORS = np.random.default_rng(7).normal(size=(len(WORDS), 12))
 VECTORS[3] = VECTORS[1] - VECTORS[0] + VECTORS[2] + 0.1 * VECTORS[9]
-SHOWN = 5.1e-4  # three decimals
+SHOWN = 5.1e-3  # two decimals
 
 
 def explorer(**more):
@@ -136,7 +136,10 @@ def test_rounding_moves_cosines_no_further_than_is_said(figure):
     worst = np.abs(units @ units.T - exact @ exact.T).max()
     assert explorer().error == pytest.approx(worst, abs=1e-6)
     assert 0 < worst < 0.02
-    assert f"at most {worst:.4f}" in figure.locator(".chart-note").inner_text()
+    told = np.ceil(1000 * worst) / 1000
+    assert f"at most {told:.3f}." in figure.locator(".chart-note").inner_text()
+    cosine = figure.locator("tbody tr").first.locator("td").last.inner_text()
+    assert len(cosine.partition(".")[2]) == 2  # a third digit would often be wrong
 
 
 def test_the_table_comes_once_and_only_when_wanted(open_page, page_of_it):
@@ -157,7 +160,11 @@ def test_unknown_words_are_told(figure):
     hint = figure.locator(".explorer-hint")
     hint.get_by_text("“kingdoms”: not among the 67 words. There is: king.").wait_for()
     type_in(figure, "man", "lynx", "")
-    hint.get_by_text("“lynx”, “”: not among the 67 words.").wait_for()
+    hint.get_by_text("“lynx”: not among the 67 words.").wait_for()
+    type_in(figure, " ")
+    hint.get_by_text("Type a word.").wait_for()
+    type_in(figure, 300 * "x")
+    hint.get_by_text(f"“{24 * 'x'}…”: not among the 67 words.").wait_for()
     assert "Nearest to “king”" in figure.locator("caption").first.inner_text()
     type_in(figure, "queen")
     figure.locator("caption", has_text="Nearest to “queen”").wait_for()

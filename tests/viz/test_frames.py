@@ -44,7 +44,7 @@ def test_fifteen_frames_are_light(static):
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
     [(0.1 + 0.2, "", "0.3"), (3, "tokens", "3 tokens"), (1e-5, "", "1e-05"),
-     ("GELU", "", "GELU")],
+     ("GELU", "", "GELU"), (4096, "", "4,096"), (True, "", "True")],
 )  # fmt: skip
 def test_values_in_words(value, unit, text):
     assert words(value, unit) == text

@@ -82,6 +82,19 @@ def test_a_dial_chooses_its_pair(rotor):
     assert rotor.locator("input[type=range]").nth(3).input_value() == "5"
 
 
+def test_names_of_equal_arrows_stand_apart(rotor):
+    """With all entries 1 and m = n both arrows are one; no name lies on the other."""
+    for _ in range(8):
+        rotor.locator("input[type=range]").first.press("ArrowLeft")
+    assert "Query at 32, key at 32" in rotor.locator(".rotor-words").inner_text()
+    tips = [rotor.locator(f"circle.rotor-{who}").get_attribute("cx") for who in "qk"]
+    assert tips[0] == tips[1]
+    at = rotor.locator(".rotor-name").evaluate_all(
+        "all => all.map(e => ['x', 'y'].map(name => +e.getAttribute(name)))"
+    )
+    assert math.dist(*at) == pytest.approx(20, abs=0.1)
+
+
 def test_own_vectors(open_page, tmp_path):
     q = np.array([1.0, 0, 0, 2])
     places = {"base": 50_000.0, "context": 9, "query_at": 3, "key_at": 3, "pair": 1}

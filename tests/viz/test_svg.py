@@ -43,6 +43,11 @@ def test_is_well_formed_and_named(draw):
     assert root.get("aria-label") == 'a < b & "c"'
 
 
+def test_a_minus_is_read_out_as_one():
+    said = svg.to_svg(lines(), alt="GPT-2: -0.5 at 3, (-7), 2026-01, 1-2, p-1.")
+    assert 'aria-label="GPT-2: −0.5 at 3, (−7), 2026-01, 1-2, p-1."' in said
+
+
 def with_links(text):
     """HTML knows the prefix xlink by itself; XML wants to be told."""
     return text.replace("<svg ", '<svg xmlns:xlink="http://www.w3.org/1999/xlink" ', 1)

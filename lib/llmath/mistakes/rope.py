@@ -5,13 +5,13 @@ from types import MappingProxyType
 
 import numpy as np
 
-from llmath.mistakes.embedding import SPEEDS
+from llmath.mistakes.embedding import COUNTED, SPEEDS
 from llmath.mistakes.slips import Exercise, Function, Slips, combine, quarters
 from llmath.reference import rope as right
 
 # Positions as they are given → as they are used.
 PLACES: Slips = {
-    None: lambda p: p,
+    **COUNTED,
     "Tokens are counted from 0 whatever `positions` says; with a cache the next token "
     "does not stand at 0.": lambda p: np.arange(len(p)),
 }
@@ -27,6 +27,8 @@ TURNS: Slips = {
     "second ones. They should alternate, as they came.": (
         lambda x, angles: _turned(x[..., 0::2], x[..., 1::2], angles, _in_halves)
     ),
+    "The second coordinate is computed from the first after that was turned; keep the "
+    "old one.": lambda x, angles: _overwritten(x[..., 0::2], x[..., 1::2], angles),
     "A rotation mixes both coordinates of a pair; here each is only scaled by the "
     "cosine.": lambda x, angles: x * np.cos(np.repeat(angles, 2, axis=-1)),
 }
@@ -43,6 +45,11 @@ def _in_halves(even: np.ndarray, odd: np.ndarray) -> np.ndarray:
 def _turned(a, b, angles: np.ndarray, order: Function) -> np.ndarray:
     cos, sin = np.cos(angles), np.sin(angles)
     return order(a * cos - b * sin, a * sin + b * cos)
+
+
+def _overwritten(a, b, angles: np.ndarray) -> np.ndarray:
+    a = a * np.cos(angles) - b * np.sin(angles)
+    return _alternate(a, a * np.sin(angles) + b * np.cos(angles))
 
 
 def _rope(place: Function, speed: Function, turn: Function) -> Function:

@@ -7,9 +7,9 @@ const DEEPEST = -12;                                  // of the logarithmic axis
 
 const { number } = chart, whole = (n) => n.toLocaleString("en");
 
-/** e^x where it may lie below what a number can hold. */
+/** e^x where it may lie below or above what a number can hold. */
 function tiny(x) {
-  if (x > -600) return number(Math.exp(x));
+  if (Math.abs(x) < 600) return number(Math.exp(x));
   const exponent = Math.floor(x / Math.LN10);
   const head = Math.min(Math.exp(x - exponent * Math.LN10), 9.9).toFixed(1);
   return `${head}\u00a0×\u00a0${chart.power(exponent)}`;
@@ -146,7 +146,7 @@ function render({ model, el }) {
       make("b", {}, most.toFixed(4)), `. Lengths: ${lengths[now.kind]}.`);
     const cells = [
       [`${tiny(bound)}${bound > 0 ? ", says nothing" : ""}`, packed(bound)],
-      [tiny(exact), packed(exact)], [number(far / PAIRS), `${VECTORS} drawn`]];
+      [tiny(exact), packed(exact)], [far ? number(far / PAIRS) : "0", `${VECTORS} drawn`]];
     cells.forEach((pair, i) => pair.forEach((words, j) => {
       rows[i].cells[j].textContent = words;
     }));
@@ -165,7 +165,7 @@ function render({ model, el }) {
     make("label", { class: "viz-check" }, zoom, "zoom to ±5/√D")),
   summary,
   make("div", { class: "chart-pair" }, bars.element, curves.element),
-  make("p", { class: "chart-key", "aria-hidden": "true" }, mark("angle-near", "drawn"),
+  make("p", { class: "chart-key", "aria-hidden": "true" }, mark("angle-near", "drawn (bars, dots)"),
     mark("angle-far", "drawn, |cos| ≥ t"), mark("angle-exact", "exact"),
     mark("angle-bound", "bound")),
   table,

@@ -1,6 +1,7 @@
 /* global kit, chart, word_plane, word_search */
 // Neighbours and analogies of the words one types; all vectors come when they are wanted.
-const NEAREST = 10, ANSWERS = 5, DIGITS = 3;   // of a cosine: 8 bits hold no more
+const NEAREST = 10, ANSWERS = 5, DIGITS = 2;   // of a cosine: 8 bits hold no more
+const LONG = 24;                               // letters of an unknown word, said back
 
 /** The table from a script of the page, or from the kernel if there is one. */
 function fetchTable(model) {
@@ -22,6 +23,7 @@ function render({ model, el }) {
   const { make } = kit, life = kit.lifetime(model), first = model.get("first");
   const { name, count, size } = model.get("table"), whole = count.toLocaleString("en");
   const some = word_search.open(first);
+  const atMost = Math.ceil(1000 * model.get("error")) / 1000;
   let all, coming, now;
 
   /** The whole table; asked for once. */
@@ -44,7 +46,8 @@ function render({ model, el }) {
   const hint = make("p", { role: "status", class: "explorer-hint" });
   function field(label, change) {
     const input = make("input", { type: "text", autocomplete: "off", spellcheck: "false",
-      autocapitalize: "none", enterkeyhint: "search", "aria-label": label, onchange: change });
+      autocapitalize: "none", enterkeyhint: "search", maxlength: 40, "aria-label": label,
+      onchange: change });
     return input;
   }
   /** The words typed, if all are there; else says which is not. */
@@ -54,12 +57,15 @@ function render({ model, el }) {
       const text = value.trim();
       return all.has(text) ? text : text.toLowerCase();
     });
-    const missing = inputs.filter((_, i) => !all.has(found[i])).map(({ value }) => value.trim());
+    const blank = found.some((text) => text === "");
+    const missing = inputs.map(({ value }) => value.trim())
+      .filter((text, i) => text && !all.has(found[i]));
     const others = missing[0] ? all.starting(missing[0].slice(0, 3).toLowerCase(), 6) : [];
-    hint.textContent = missing.length === 0 ? ""
-      : `${missing.map((text) => `“${text}”`).join(", ")}: not among the ${whole} words.${
+    const short = (text) => (text.length > LONG ? `${text.slice(0, LONG)}…` : text);
+    hint.textContent = missing.length === 0 ? (blank ? "Type a word." : "")
+      : `${missing.map((text) => `“${short(text)}”`).join(", ")}: not among the ${whole} words.${
         others.length ? ` There is: ${others.join(", ")}.` : ""}`;
-    return missing.length ? undefined : found;
+    return blank || missing.length ? undefined : found;
   }
   const choose = (trait, words) => {
     if (!words) return;
@@ -121,7 +127,9 @@ function render({ model, el }) {
   make("div", { class: "chart-pair" }, without.element, within.element),
   make("p", { class: "chart-note" }, `${name}: ${whole} words, loaded (${
     Math.round(size / 1000)} kB) when you first choose another one. Eight bits a number: `
-    + `over all pairs a cosine is off by at most ${model.get("error").toFixed(4)}.`)));
+    + `over all pairs a cosine is off by at most ${atMost.toFixed(3)}. A name that would lie `
+    + "upon others is left out; its dot tells it when pointed at, and chooses the word when "
+    + "clicked.")));
   life.on("word analogy", update);
   update();
   return life.end;

@@ -20,8 +20,10 @@ Alt = str | Callable[[Any], str]
 
 
 def words(value: Any, unit: str = "") -> str:
-    """A value as the slider reads it out: 0.30000000000000004 is 0.3."""
+    """A value as the slider reads it out: 0.30000000000000004 is 0.3, 4096 is 4,096."""
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    if type(value) is int:
+        text = f"{value:,}"
     return f"{text} {unit}" if unit else text
 
 

@@ -1,5 +1,5 @@
 // Dials of the rotor: one large, whose arrows can be dragged, and a small one for each pair.
-const CELL = 31, MIDDLE = 115, RADIUS = 92, NEAR = 45;
+const CELL = 31, MIDDLE = 115, RADIUS = 92, NEAR = 45, ALIKE = 20;
 const length = ([a, b]) => Math.hypot(a, b);
 const raw = (x, i) => [x[2 * i], x[2 * i + 1]];
 
@@ -17,7 +17,7 @@ function large(move, now) {
     const piece = pieces[who] = {
       before: draw("line", { x1: MIDDLE, y1: MIDDLE, class: `rotor-before rotor-${who}` }),
       arrow: draw("line", { x1: MIDDLE, y1: MIDDLE, class: `rotor-arrow rotor-${who}` }),
-      handle: draw("circle", { r: 8, class: `rotor-handle rotor-${who}` }),
+      handle: draw("circle", { r: who === "k" ? 11 : 8, class: `rotor-handle rotor-${who}` }),
       name: draw("text", { "text-anchor": "middle", class: "rotor-name" }, who),
     };
     return Object.values(piece);
@@ -67,9 +67,14 @@ function large(move, now) {
       place(piece.before, tip(raw(state[who], i), scale, centre, RADIUS));
       place(piece.arrow, tips[who]);
       place(piece.handle, tips[who], ["cx", "cy"]);
-      const out = length(vector) || 1, beyond = (RADIUS * length(vector)) / scale + 17;
-      place(piece.name, [MIDDLE + (beyond * vector[0]) / out,
-        MIDDLE - (beyond * vector[1]) / out + 4], ["x", "y"]);
+    }
+    // names of tips that lie upon each other stand left and right of the arrow
+    const alike = length(tips.q.map((x, n) => x - tips.k[n])) < ALIKE;
+    for (const [who, left] of [["q", 10], ["k", -10]]) {
+      const vector = state.there[who][i], [a, b] = vector.map((x) => x / (length(vector) || 1));
+      const beyond = (RADIUS * length(vector)) / scale + 17, aside = alike ? left : 0;
+      place(pieces[who].name, [MIDDLE + beyond * a - aside * b,
+        MIDDLE - beyond * b - aside * a + 4], ["x", "y"]);
     }
     const [q, k] = ["q", "k"].map((who) => state.there[who][i].map((x) => x.toFixed(4)));
     svg.setAttribute("aria-label", `Pair ${i}: q points to (${q.join(", ")}), k to (${

@@ -28,6 +28,7 @@ from llmath.viz.live import sheet, static_build
 NO_METADATA = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 NAMES = {pair.light: name for name, pair in style.shades().items()} | {"#000000": "ink"}
 COLOUR = re.compile(r"(?<=: )#[0-9a-f]{6}\b")
+MINUS = re.compile(r"(?<![\w.,/–-])-(?=\d)")  # not the hyphen of GPT-2 or 2026-01
 PNG = re.compile(r'<image [^>]*?xlink:href="data:image/png;base64,([^"]*)"[^>]*?/>')
 
 
@@ -128,6 +129,7 @@ def to_svg(fig: Figure, *, alt: str, prefix: str = "") -> str:
     """
     if not alt.strip():
         raise ValueError("alt says what the figure shows to those who cannot see it")
+    alt = MINUS.sub("−", alt)  # a hyphen is read out as a dash, or not at all
     body = tidied(themed(drawn(fig)))
     body = own_ids(body, prefix or "v" + hashlib.sha256(body.encode()).hexdigest()[:8])
     width, height = (round(72 * inches, 2) for inches in fig.get_size_inches())
