@@ -177,3 +177,21 @@ def test_arrays_must_fit_the_words():
         VectorsLearning(points * np.nan, cos, WORDS, **given)
     with pytest.raises(ValueError, match="frame = 5 is none of 0 … 4"):
         learning().frame = 5
+
+
+def test_the_chosen_word_has_a_name_in_any_crowd(open_page, tmp_path):
+    """Thirty words upon each other: of others names are left out, of it never."""
+    rng, n = np.random.default_rng(0), 30
+    crowd = rng.normal(size=(2, n, 2)) * 0.05
+    crowd[:, -2:] = [[-3, -3], [3, 3]]  # the axes are wide
+    words = [f"somebody{i}" for i in range(n)]
+    more = {"steps": [0, 1], "losses": [2.0, 1.0]}
+    made = static_page.write_page(
+        tmp_path, lambda: VectorsLearning(crowd, [np.eye(n)] * 2, words, **more)
+    )
+    figure = open_page(to=made.as_uri(), width=390).locator(".vectors-learning")
+    for word in (0, 7, 14, 29):
+        figure.locator("select").select_option(str(word))
+        names = figure.locator(".plane-name").all_text_contents()
+        assert words[word] in names
+        assert len(names) < n

@@ -2,23 +2,25 @@
 const COLOURS = ["blue", "orange", "green", "purple", "ochre"];
 const HIGH = 13, LETTER = 7.3;                        // px of a name, about
 
-/** Where names find room: beside their points, above or below, none upon another or a dot. */
+/** Where names find room: around their points, none upon another or a dot; the first always. */
 function room(names, dots, left, right) {
   const taken = dots.map(([x, y]) => [x - 4, x + 4, y - 4, y + 4]);
-  return names.flatMap(({ i, words, x, y }) => {
-    const size = words.length * LETTER;
-    const places = [[x + 7, y + 4], [x - 6 - size, y + 4], [x - size / 2, y - 9],
-      [x - size / 2, y + 18]];
-    for (const [at, base] of places) {
-      const box = [at - 2, at + size + 2, base - HIGH + 2, base + 2];
-      const free = at >= left && at + size <= right + 4 && taken.every(([l, r, top, low]) =>
-        box[1] < l || box[0] > r || box[3] < top || box[2] > low);
-      if (free) {
-        taken.push(box);
-        return [{ i, x: at, y: base }];
-      }
-    }
-    return [];
+  const hits = (box) => taken.filter(([l, r, top, low]) =>
+    box[1] >= l && box[0] <= r && box[3] >= top && box[2] <= low).length;
+  return names.flatMap(({ i, words, x, y }, rank) => {
+    const size = words.length * LETTER, after = x + 7, before = x - 6 - size;
+    const over = Math.max(left, Math.min(x - size / 2, right + 4 - size));
+    const places = [[after, y + 4], [before, y + 4], [over, y - 9], [over, y + 18],
+      [after, y - 7], [after, y + 15], [before, y - 7], [before, y + 15]]
+      .filter(([at]) => at >= left && at + size <= right + 4)
+      .map(([at, base]) => {
+        const box = [at - 2, at + size + 2, base - HIGH + 2, base + 2];
+        return { at, base, box, hits: hits(box) };
+      }).sort((one, other) => one.hits - other.hits); // stable: of equals, the earlier
+    const [best] = places;
+    if (!best || (best.hits && rank)) return [];
+    taken.push(best.box);
+    return [{ i, x: best.at, y: best.base }];
   });
 }
 
