@@ -17,7 +17,7 @@ function large(move, now) {
     const piece = pieces[who] = {
       before: draw("line", { x1: MIDDLE, y1: MIDDLE, class: `rotor-before rotor-${who}` }),
       arrow: draw("line", { x1: MIDDLE, y1: MIDDLE, class: `rotor-arrow rotor-${who}` }),
-      handle: draw("circle", { r: who === "k" ? 11 : 8, class: `rotor-handle rotor-${who}` }),
+      handle: draw("circle", { r: who === "k" ? 10 : 8, class: `rotor-handle rotor-${who}` }),
       name: draw("text", { "text-anchor": "middle", class: "rotor-name" }, who),
     };
     return Object.values(piece);
@@ -72,7 +72,7 @@ function large(move, now) {
     const alike = length(tips.q.map((x, n) => x - tips.k[n])) < ALIKE;
     for (const [who, left] of [["q", 10], ["k", -10]]) {
       const vector = state.there[who][i], [a, b] = vector.map((x) => x / (length(vector) || 1));
-      const beyond = (RADIUS * length(vector)) / scale + 17, aside = alike ? left : 0;
+      const beyond = (RADIUS * length(vector)) / scale + 18, aside = alike ? left : 0;
       place(pieces[who].name, [MIDDLE + beyond * a - aside * b,
         MIDDLE - beyond * b - aside * a + 4], ["x", "y"]);
     }
