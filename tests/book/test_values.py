@@ -40,9 +40,15 @@ def on_every(kind: str) -> pytest.MarkDecorator:
 
 
 @cache
+def smollm2() -> tuple:
+    """The model and its tokenizer, loaded once."""
+    return load("smollm2-135m")
+
+
+@cache
 def weights(text: str) -> np.ndarray:
     """All heads of SmolLM2 on the text (L H T T), computed here and now."""
-    model, tokenizer = load("smollm2-135m")
+    model, tokenizer = smollm2()
     pattern = "blocks.*.attn.pattern"
     with torch.no_grad(), record(model, pattern) as acts:
         model(torch.tensor([tokenizer.encode(text)]), impl="explicit")
@@ -259,7 +265,7 @@ def test_playground_shows_what_the_library_computes(page, place, open_page):
         figure = visit.figure(place)
         about = state(visit, place)["about"]
         layer, head, text = re.match(r".* head (\d+)\.(\d+) on “(.+)”", about).groups()
-        model = load("smollm2-135m")
+        model = smollm2()
         own = MaskPlayground.from_model(*model, text, layer=int(layer), head=int(head))
         for chosen in MASKS:
             choose_mask(figure, **chosen)
@@ -394,7 +400,7 @@ PLACES = {
 @cache
 def grammar(name: str) -> list[np.ndarray]:
     """Score, ends of the interval, baselines of every head, computed here and now."""
-    model, tokenizer = load("smollm2-135m")
+    model, tokenizer = smollm2()
     role = interpret.role(name)
     with torch.no_grad():
         table = interpret.head_table(model, tokenizer, role.halves()[1], role.controls)
@@ -470,7 +476,7 @@ def test_head_roles_say_the_librarys_scores(page, place, open_page):
 @cache
 def looked_up(layer: int, head: int, word: str, text: str) -> dict[str, np.ndarray]:
     """One query's scores, weights and output, and the values that it may see."""
-    model, tokenizer = load("smollm2-135m")
+    model, tokenizer = smollm2()
     ids = tokenizer.encode(text)
     place = [t.strip() for t in map(tokenizer.decode, ([i] for i in ids))].index(word)
     names = {n: f"blocks.{layer}.attn.{n}" for n in ("scores", "pattern", "z", "v")}
