@@ -11,7 +11,8 @@ import re
 from docutils import nodes
 from sphinx.application import Sphinx
 
-MINUS = re.compile(r"(?<![\w.,/–-])-(?=\d)")  # no hyphen of GPT-2, 2026-01 or x-1
+from llmath.viz.svg import MINUS
+
 POWER = re.compile(r"(?<![\w.])(\d+(?:\.\d+)?)e([+-]?)0*(\d+)(?!\w)")
 PER_CENT = re.compile(r"(?:(?<=\d)|^) (?=%)")
 RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")

@@ -91,7 +91,7 @@ def _measured(device: torch.device, dtype: torch.dtype) -> float:
     """2 n³ operations by the fastest of several products of two (n × n).
 
     n is doubled until a product takes long enough for the machine to be busy with it:
-    a processor is a thousand times slower in float16 than in float32.
+    a processor may be far slower in float16 than in float32.
     """
     for n in (256, 512, 1024, 2048, 4096):
         a = torch.full((n, n), 0.5, device=device, dtype=dtype)

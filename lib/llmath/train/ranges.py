@@ -8,7 +8,7 @@ from llmath.border import count, described, number, of_kind, positive
 from llmath.optim.checks import check_numbers
 from llmath.schedule import SCHEDULES
 
-COLDEST = 1e-6  # below it logits of an ordinary size overflow when they are divided
+COLDEST = 1e-6  # it takes the likeliest token already; far below, logits overflow
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")  # whether it is there is asked later
 
 
